@@ -1,0 +1,215 @@
+/*
+ * messages - everything that the daemons say to each other, each declared once.
+ *
+ * Who may send what to whom, and what the receiver re-checks, stands in doc/authority. A comment behind a field tells
+ * what the field alone cannot. Times are wall clock in microseconds. Texts are data, never trusted.
+ */
+#ifndef IPC_MESSAGES_H
+#define IPC_MESSAGES_H
+
+#include "ipc/schema.h"
+
+/* What the client side of a channel may ask for; set by master from master.cf, never claimed by the client. */
+enum authority {
+	AUTHORITY_MX = 1,	  /* mail from anyone, to our own recipients only */
+	AUTHORITY_SUBMISSION = 2, /* mail from logged-in users, to anyone */
+	AUTHORITY_LMTP = 4,	  /* as MX, with an answer for each recipient */
+	AUTHORITY_LOCAL = 8,	  /* mail from users of this host, known by peer credentials (sendmail) */
+};
+
+/* ---- master and every daemon: the control channel (descriptor 3) ---- */
+
+/* master -> daemon: effective values of the daemon's parameters, in the order of its table. */
+#define SETTINGS_FIELDS(F) F(strs, names) F(strs, values)
+/* master -> daemon: a folder that a parameter names. The daemon reaches files in it by openat; there is no other way. */
+#define FOLDER_FIELDS(F) F(str, path) F(bool, write) F(fd, folder)
+/* master -> daemon: how to lock itself in. */
+#define WALLS_FIELDS(F)                                                                                                \
+	F(bool, drop)	     /* leave the file system and become uid, gid: false when not started by root */           \
+	F(u32, uid)                                                                                                    \
+	F(u32, gid)                                                                                                    \
+	F(fd, root)	     /* an empty, removed folder: the new root */                                              \
+	F(fd, filter)	     /* seccomp program, read from its start */                                                \
+	F(fd, child_filter)  /* spawners: the program for their children */                                            \
+	F(bool, spawner)     /* uid and capabilities stay, its children drop them */                                   \
+	F(bool, landlock)    /* false: as on a kernel without it (for tests) */                                        \
+	F(u64, memory_bytes) /* RLIMIT_AS, 0: none */                                                                  \
+	F(u32, descriptors)  /* RLIMIT_NOFILE */
+/* master -> daemon: one end of a channel to another daemon. */
+#define PEER_FIELDS(F)                                                                                                 \
+	F(str, daemon) F(str, service) F(u32, authority) F(u32, pid) F(bool, server) /* the peer answers, we ask */    \
+		F(fd, channel)
+/* master -> daemon: a bound and listening socket, or with fd none: close the one of that name. */
+#define LISTENER_FIELDS(F) F(str, name) F(fd, socket)
+/* master -> daemon: all is told, run; daemon -> master: I serve, behind these walls. */
+#define START_FIELDS(F) F(bool, test) /* `clock` is allowed */
+#define READY_FIELDS(F) F(u64, digest) F(str, walls)
+/* master -> daemon: new settings (and folders, listeners) were told, take them. */
+#define RELOAD_FIELDS(F) F(bool, force)
+#define RELOADED_FIELDS(F) F(bool, ok) F(str, text)
+/* master -> daemon: finish what is begun, then exit. */
+#define DRAIN_FIELDS(F) F(u32, most_ms)
+/* master -> daemon, in tests only: shift both clocks. */
+#define CLOCK_FIELDS(F) F(i64, ms)
+
+/* ---- any daemon -> logd: never answered, dropped when logd does not keep up ---- */
+#define LOG_LINE_FIELDS(F) F(u8, severity) F(u32, dropped) F(str, text)
+
+/* ---- smtpd, fronts -> keyd ---- */
+#define KEY_CHAIN_FIELDS(F) F(u32, number) /* the nth certificate of this service, from 0 */
+#define KEY_CHAIN_ANSWER_FIELDS(F) F(bool, found) F(str, pem)
+/* What is signed is built by keyd: for TLS 1.3 from the transcript hash, for 1.2 from randoms and parameters. */
+#define KEY_SIGN_FIELDS(F)                                                                                             \
+	F(u32, number) F(u16, scheme) /* TLS SignatureScheme, RFC 8446 4.2.3 */                                        \
+		F(bool, tls13) F(str, transcript) F(str, client_random) F(str, server_random) F(str, params)
+#define KEY_SIGN_ANSWER_FIELDS(F) F(bool, ok) F(str, signature)
+
+/* ---- smtpd -> lookupd ---- */
+/* May this sender be used? login: who logged in, or empty. */
+#define CHECK_SENDER_FIELDS(F) F(str, client) F(str, login) F(str, sender)
+#define CHECK_RECIPIENT_FIELDS(F) F(str, client) F(str, login) F(str, sender) F(str, recipient)
+#define VERDICT_FIELDS(F) F(u16, code) /* of the SMTP reply; 250: yes */ F(str, status) /* "5.1.1" */ F(str, text)
+
+/* ---- qmgr -> lookupd ---- */
+/* Expands aliases and finds the way for each recipient, for mail that came with `authority`. */
+#define ROUTE_FIELDS(F) F(u32, authority) F(strs, recipients)
+/*
+ * code 250: `routes` holds ROUTE_PARTS strings for each final recipient: address, the given recipient that it came
+ * from, transport ("local", "virtual", "relay", "smtp"), nexthop, mailbox user. Else why not.
+ */
+enum { ROUTE_PARTS = 5 };
+#define ROUTE_ANSWER_FIELDS(F) F(u16, code) F(str, status) F(str, text) F(strs, routes)
+
+/* ---- smtpd, fronts -> authd ---- */
+#define LOGIN_FIELDS(F) F(str, client) F(str, protocol) F(str, user) F(str, password)
+enum { LOGIN_OK = 1, LOGIN_REFUSED, LOGIN_LATER /* no verdict now */ };
+#define LOGIN_ANSWER_FIELDS(F)                                                                                         \
+	F(u8, result) F(str, user) /* canonical */ F(str, ticket) /* for fronts: opens one session */                  \
+		F(u32, delay_ms)   /* keep the answer back so long */                                                  \
+		F(str, why)	   /* for the log only */
+
+/* ---- authd -> a spawner of sessions; front -> spawner ---- */
+#define MAILBOX_USER_FIELDS(F)                                                                                         \
+	F(str, user) F(u32, uid) F(u32, gid) F(str, home) /* the mail folder, absolute */                              \
+		F(bool, virtual_user)			  /* uid is the shared mail uid: wall it in by chroot */
+#define GRANT_FIELDS(F) F(str, ticket) MAILBOX_USER_FIELDS(F)
+#define GRANTED_FIELDS(F) F(bool, ok)
+#define SESSION_OPEN_FIELDS(F)                                                                                         \
+	F(str, ticket) F(str, client) F(str, input) /* what the client sent already, after the login */                \
+		F(bool, tls) F(fd, socket)
+#define SESSION_OPENED_FIELDS(F) F(bool, ok) F(str, text)
+
+/* ---- local's spawner -> authd ---- */
+#define MAILBOX_FIND_FIELDS(F) F(str, user)
+#define MAILBOX_FIELDS(F) F(u8, result) /* LOGIN_... */ MAILBOX_USER_FIELDS(F)
+
+/* ---- authd -> its helper for system accounts (root, a process a question) ---- */
+#define SYSTEM_LOGIN_FIELDS(F) F(str, user) F(str, password)
+#define SYSTEM_LOGIN_ANSWER_FIELDS(F) F(u8, result)
+
+/* ---- smtpd -> qmgr ---- */
+/* A stock of queue ids; a commit may name only an id that was given to its channel. */
+#define QUEUE_IDS_FIELDS(F) F(u32, count)
+#define QUEUE_IDS_ANSWER_FIELDS(F) F(strs, ids)
+/* Room in the queue for `size` octets? (MAIL FROM with SIZE) */
+#define QUEUE_ROOM_FIELDS(F) F(u64, size)
+/* A file for data that outgrew what a commit can carry. */
+#define SPOOL_OPEN_FIELDS(F) F(str, queue_id)
+#define SPOOL_OPENED_FIELDS(F) F(u16, code) F(str, status) F(str, text) F(fd, file)
+#define SPOOL_DROP_FIELDS(F) F(str, queue_id)
+enum { MAIL_8BIT = 1, MAIL_UTF8 = 2 };
+#define COMMIT_FIELDS(F)                                                                                               \
+	F(str, queue_id) F(str, sender) F(strs, recipients) F(u32, flags) /* MAIL_... */                               \
+		F(str, client_name) F(str, client_address) F(str, helo) F(str, protocol) F(str, login)                 \
+			F(bool, spooled) /* the content is the spool file of this id, else head + body */              \
+			F(u64, size) F(str, head) F(str, body)
+#define COMMITTED_FIELDS(F) F(u16, code) F(str, status) F(str, text)
+
+/* ---- qmgr -> local (its spawner hands it on to the recipient's child) ---- */
+#define DELIVER_FIELDS(F)                                                                                              \
+	F(str, user) F(str, queue_id) F(u32, number) /* of the recipient in its entry */                               \
+		F(str, sender) F(str, recipient) F(str, original) F(i64, arrival_us) F(u64, size)                      \
+			F(bool, again) /* it may have been delivered before a crash: look first */                     \
+			F(fd, content) /* read-only, exactly one message */
+enum { DELIVERY_DONE = 1, DELIVERY_DEFERRED, DELIVERY_FAILED };
+#define DELIVERED_FIELDS(F) F(u8, result) F(str, status) F(str, text)
+
+/* ---- the queue tools -> qmgr (public socket, known by peer credentials) ---- */
+#define QUEUE_LIST_FIELDS(F) F(str, after) /* the last id seen, empty at first */ F(u32, most)
+/* One entry: `recipients` holds address, state ("queued", "deferred", ...) and last text for each that is left. */
+#define QUEUE_ROW_FIELDS(F)                                                                                            \
+	F(str, queue_id) F(str, state) F(i64, arrival_us) F(i64, next_try_us) F(u64, size) F(str, sender)              \
+		F(u32, attempts) F(strs, recipients)
+#define QUEUE_LIST_END_FIELDS(F) F(u32, rows) F(str, last) /* empty: no more */
+/* verb: hold, release, requeue, delete, expire, flush; which: a queue id, "ALL", or for flush also "site:DOMAIN". */
+#define QUEUE_ACT_FIELDS(F) F(str, verb) F(str, which)
+#define QUEUE_ACTED_FIELDS(F) F(bool, ok) F(u32, count) F(str, text)
+#define QUEUE_READ_FIELDS(F) F(str, queue_id)
+#define QUEUE_CONTENT_FIELDS(F) F(bool, ok) F(str, text) /* the envelope, or why not */ F(fd, content)
+
+/* ---- tayori(1) -> master (its control socket, root only) ---- */
+#define CONTROL_FIELDS(F) F(str, verb) /* status, reload, stop */ F(str, argument)
+#define CONTROL_ANSWER_FIELDS(F) F(bool, ok) F(str, text)
+
+#define IPC_MESSAGES(M)                                                                                                \
+	M(settings, SETTINGS_FIELDS)                                                                                   \
+	M(folder, FOLDER_FIELDS)                                                                                       \
+	M(walls, WALLS_FIELDS)                                                                                         \
+	M(peer, PEER_FIELDS)                                                                                           \
+	M(listener, LISTENER_FIELDS)                                                                                   \
+	M(start, START_FIELDS)                                                                                         \
+	M(ready, READY_FIELDS)                                                                                         \
+	M(reload, RELOAD_FIELDS)                                                                                       \
+	M(reloaded, RELOADED_FIELDS)                                                                                   \
+	M(drain, DRAIN_FIELDS)                                                                                         \
+	M(clock_by, CLOCK_FIELDS)                                                                                      \
+	M(log_line, LOG_LINE_FIELDS)                                                                                   \
+	M(key_chain, KEY_CHAIN_FIELDS)                                                                                 \
+	M(key_chain_answer, KEY_CHAIN_ANSWER_FIELDS)                                                                   \
+	M(key_sign, KEY_SIGN_FIELDS)                                                                                   \
+	M(key_sign_answer, KEY_SIGN_ANSWER_FIELDS)                                                                     \
+	M(check_sender, CHECK_SENDER_FIELDS)                                                                           \
+	M(check_recipient, CHECK_RECIPIENT_FIELDS)                                                                     \
+	M(verdict, VERDICT_FIELDS)                                                                                     \
+	M(route, ROUTE_FIELDS)                                                                                         \
+	M(route_answer, ROUTE_ANSWER_FIELDS)                                                                           \
+	M(login, LOGIN_FIELDS)                                                                                         \
+	M(login_answer, LOGIN_ANSWER_FIELDS)                                                                           \
+	M(grant, GRANT_FIELDS)                                                                                         \
+	M(granted, GRANTED_FIELDS)                                                                                     \
+	M(session_open, SESSION_OPEN_FIELDS)                                                                           \
+	M(session_opened, SESSION_OPENED_FIELDS)                                                                       \
+	M(mailbox_find, MAILBOX_FIND_FIELDS)                                                                           \
+	M(mailbox, MAILBOX_FIELDS)                                                                                     \
+	M(system_login, SYSTEM_LOGIN_FIELDS)                                                                           \
+	M(system_login_answer, SYSTEM_LOGIN_ANSWER_FIELDS)                                                             \
+	M(queue_ids, QUEUE_IDS_FIELDS)                                                                                 \
+	M(queue_ids_answer, QUEUE_IDS_ANSWER_FIELDS)                                                                   \
+	M(queue_room, QUEUE_ROOM_FIELDS)                                                                               \
+	M(spool_open, SPOOL_OPEN_FIELDS)                                                                               \
+	M(spool_opened, SPOOL_OPENED_FIELDS)                                                                           \
+	M(spool_drop, SPOOL_DROP_FIELDS)                                                                               \
+	M(commit, COMMIT_FIELDS)                                                                                       \
+	M(committed, COMMITTED_FIELDS)                                                                                 \
+	M(deliver, DELIVER_FIELDS)                                                                                     \
+	M(delivered, DELIVERED_FIELDS)                                                                                 \
+	M(queue_list, QUEUE_LIST_FIELDS)                                                                               \
+	M(queue_row, QUEUE_ROW_FIELDS)                                                                                 \
+	M(queue_list_end, QUEUE_LIST_END_FIELDS)                                                                       \
+	M(queue_act, QUEUE_ACT_FIELDS)                                                                                 \
+	M(queue_acted, QUEUE_ACTED_FIELDS)                                                                             \
+	M(queue_read, QUEUE_READ_FIELDS)                                                                               \
+	M(queue_content, QUEUE_CONTENT_FIELDS)                                                                         \
+	M(control, CONTROL_FIELDS)                                                                                     \
+	M(control_answer, CONTROL_ANSWER_FIELDS)
+
+#define IPC_DECLARE_(message, FIELDS) IPC_MESSAGE(message, FIELDS)
+IPC_MESSAGES(IPC_DECLARE_)
+#undef IPC_DECLARE_
+
+/* All messages, indexed by type - 1; and one number over all their names, fields and kinds. */
+extern const struct ipc_schema *const ipc_messages[];
+extern const size_t ipc_messages_n;
+uint64_t ipc_digest(void);
+
+#endif

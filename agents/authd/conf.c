@@ -1,0 +1,3 @@
+#include "agents/authd/conf.h"
+
+CONF_DEFINE(authd, AUTHD_CONF)

@@ -1,0 +1,3 @@
+#include "agents/keyd/conf.h"
+
+CONF_DEFINE(keyd, KEYD_CONF)

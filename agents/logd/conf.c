@@ -1,0 +1,3 @@
+#include "agents/logd/conf.h"
+
+CONF_DEFINE(logd, LOGD_CONF)

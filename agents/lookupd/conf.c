@@ -1,0 +1,3 @@
+#include "agents/lookupd/conf.h"
+
+CONF_DEFINE(lookupd, LOOKUPD_CONF)

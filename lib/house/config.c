@@ -1,0 +1,351 @@
+#include "house/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "io/fd.h"
+#include "ipc/messages.h"
+
+struct reader {
+	struct config *c;
+	const struct conf_report *report;
+	const struct conf_assignment *options; /* of the service that is read */
+};
+
+static void tell(struct reader *r, bool fatal, const char *file, size_t line, const char *text)
+{
+	fatal ? r->c->errors++ : r->c->warnings++;
+	r->report->tell(r->report->arg, fatal, file, line, text);
+}
+
+/* Counts what the file parsers tell. */
+static void count_told(void *arg, bool fatal, const char *file, size_t line, const char *text)
+{
+	tell(arg, fatal, file, line, text);
+}
+
+static void print_told(void *arg, bool fatal, const char *file, size_t line, const char *text)
+{
+	(void)arg;
+	if (line)
+		fprintf(stderr, "%s:%zu: %s: %s\n", file, line, fatal ? "error" : "warning", text);
+	else
+		fprintf(stderr, "%s: %s: %s\n", file, fatal ? "error" : "warning", text);
+}
+const struct conf_report config_to_stderr = { print_told, NULL };
+
+static const struct conf_assignment *last_given(const struct conf_assignment *list, struct str name)
+{
+	const struct conf_assignment *found = NULL;
+
+	for (; list; list = list->next)
+		if (str_eq(list->name, name))
+			found = list;
+	return found;
+}
+
+const struct conf_assignment *config_given(const struct config *c, struct str name)
+{
+	return last_given(c->main, name);
+}
+
+/* What no file gives: the host's own name, and the domain in it. */
+static bool find_host_fact(struct reader *r, struct str name, struct str *value)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	if (str_eq(name, STR("config_directory"))) {
+		*value = str_from(r->c->folder);
+		return true;
+	}
+	if (gethostname(host, sizeof(host) - 1) < 0 || !host[0])
+		snprintf(host, sizeof(host), "localhost");
+	bool full = strchr(host, '.') != NULL;
+	if (str_eq(name, STR("myhostname"))) {
+		*value = str_from(arena_printf(&r->c->arena, "%s%s", host, full ? "" : ".localdomain"));
+		return true;
+	}
+	if (str_eq(name, STR("mydomain"))) {
+		const struct conf_assignment *given = last_given(r->c->main, STR("myhostname"));
+		struct str whole = given ? given->value : str_from(full ? host : "localhost.localdomain");
+		ptrdiff_t dot = str_find(whole, '.');
+		*value = arena_str(&r->c->arena, dot >= 0 ? str_skip(whole, (size_t)dot + 1) : whole);
+		return true;
+	}
+	return false;
+}
+
+static bool find_value(void *arg, struct str name, struct str *value)
+{
+	struct reader *r = arg;
+	const struct conf_assignment *given = last_given(r->options, name);
+
+	if (!given)
+		given = last_given(r->c->main, name);
+	if (given) {
+		((struct conf_assignment *)(uintptr_t)given)->used = true;
+		*value = given->value;
+		return true;
+	}
+	if (find_host_fact(r, name, value))
+		return true;
+	const struct conf_param *p = house_param(name);
+	*value = str_from(p ? p->preset : "");
+	return p != NULL;
+}
+
+static bool effective(struct reader *r, struct str name, struct buf *out, struct err *err)
+{
+	struct str raw;
+
+	buf_reset(out);
+	return find_value(r, name, &raw) && conf_expand(raw, find_value, r, out, err);
+}
+
+bool config_value(struct config *c, struct str name, struct buf *out, struct err *err)
+{
+	struct reader r = { c, &config_to_stderr, NULL };
+
+	return effective(&r, name, out, err);
+}
+
+/* Evaluates and checks one parameter; false: told. */
+static bool read_param(struct reader *r, const struct conf_param *p, size_t service_line, struct str *value)
+{
+	scoped_buf struct buf text = { 0 };
+	_Alignas(max_align_t) char field[32];
+	struct err err = { 0 };
+	const struct conf_assignment *option = last_given(r->options, str_from(p->name));
+	const struct conf_assignment *given = last_given(r->c->main, str_from(p->name));
+
+	if (effective(r, str_from(p->name), &text, &err)) {
+		*value = arena_str(&r->c->arena, buf_str(&text));
+		if (conf_value(p, *value, &r->c->arena, field, &err))
+			return true;
+	}
+	char why[400];
+	snprintf(why, sizeof(why), "%s: %s", p->name, err.text);
+	if (option)
+		tell(r, true, "master.cf", service_line, why);
+	else
+		tell(r, true, "main.cf", given ? given->line : 0, why);
+	return false;
+}
+
+static bool read_values(struct reader *r, struct config_service *s)
+{
+	size_t n = *s->daemon->n_params;
+	bool ok = true;
+
+	s->values = arena_alloc(&r->c->arena, (n + 1) * sizeof(struct str));
+	for (size_t i = 0; i < n; i++)
+		ok = read_param(r, &s->daemon->params[i], s->line, &s->values[i]) && ok;
+	return ok;
+}
+
+static struct str option_value(struct reader *r, const char *name)
+{
+	scoped_buf struct buf text = { 0 };
+
+	if (!effective(r, str_from(name), &text, NULL))
+		return STR("");
+	return arena_str(&r->c->arena, buf_str(&text));
+}
+
+/* smtpd_service tells what a service of smtpd is for; nothing else has authority of its own. */
+static uint32_t authority_of(struct reader *r, const struct house_daemon *d)
+{
+	struct str kind;
+
+	if (strcmp(d->name, "smtpd") != 0)
+		return 0;
+	kind = option_value(r, "smtpd_service");
+	if (str_ieq(kind, STR("submission")))
+		return AUTHORITY_SUBMISSION;
+	if (str_ieq(kind, STR("lmtp")))
+		return AUTHORITY_LMTP;
+	if (str_ieq(kind, STR("sendmail")))
+		return AUTHORITY_LOCAL;
+	return AUTHORITY_MX;
+}
+
+static struct config_service *find_daemon(struct config *c, const char *daemon)
+{
+	struct config_service *s = c->services;
+
+	while (s && strcmp(s->daemon->name, daemon) != 0)
+		s = s->next;
+	return s;
+}
+
+static void add_service(struct reader *r, const struct house_daemon *d, const struct conf_service *line)
+{
+	struct config_service *s = arena_alloc(&r->c->arena, sizeof(*s)), **end = &r->c->services;
+
+	*s = (struct config_service){ .daemon = d, .name = str_from(d->name) };
+	r->options = line ? line->options : NULL;
+	if (line) {
+		s->name = line->name;
+		s->type = line->type;
+		s->address = line->name;
+		s->line = line->line;
+		s->public_socket = str_eq(line->private_, STR("n"));
+	}
+	read_values(r, s);
+	s->authority = authority_of(r, d);
+	s->user = option_value(r, "service_user");
+	if (s->user.n == 0 || strcmp(d->user, "root") == 0)
+		s->user = str_from(d->user);
+	while (*end)
+		end = &(*end)->next;
+	*end = s;
+	r->options = NULL;
+}
+
+/* Names of services that one daemon may have several of; the rest run once. */
+static bool listens(const struct house_daemon *d)
+{
+	return strcmp(d->name, "smtpd") == 0 || strcmp(d->name, "pop3d") == 0;
+}
+
+static void check_line(struct reader *r, const struct conf_service *line)
+{
+	char why[300];
+	const struct house_daemon *d = house_find(line->command);
+
+	if (!d) {
+		snprintf(why, sizeof(why), "%.*s: no such daemon here; the line is not used", STR_ARG(line->command));
+		tell(r, false, "master.cf", line->line, why);
+	}
+	for (const struct conf_service *other = r->c->lines; other != line; other = other->next)
+		if (str_eq(other->name, line->name) && str_eq(other->type, line->type)) {
+			snprintf(why, sizeof(why), "service %.*s stands here twice (line %zu)", STR_ARG(line->name), other->line);
+			tell(r, true, "master.cf", line->line, why);
+		}
+	for (const struct conf_assignment *o = line->options; o; o = o->next)
+		if (!house_param(o->name)) {
+			const char *near = house_nearest(o->name);
+			snprintf(why, sizeof(why), "-o %.*s: no such parameter%s%s%s", STR_ARG(o->name),
+				 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+			tell(r, false, "master.cf", line->line, why);
+		}
+}
+
+static bool needed(struct config *c, const struct house_daemon *d)
+{
+	if (strcmp(d->name, "logd") == 0)
+		return true;
+	for (const struct config_service *s = c->services; s; s = s->next)
+		for (size_t i = 0; s->daemon->servers[i]; i++)
+			if (strcmp(s->daemon->servers[i], d->name) == 0)
+				return true;
+	return false;
+}
+
+/* Listening services come from master.cf, all others because somebody needs them. */
+static void collect_services(struct reader *r)
+{
+	for (const struct conf_service *line = r->c->lines; line; line = line->next) {
+		const struct house_daemon *d = house_find(line->command);
+		check_line(r, line);
+		if (d && listens(d))
+			add_service(r, d, line);
+	}
+	if (!r->c->services)
+		tell(r, true, "master.cf", 0, "no service listens: nothing would ever be done");
+	/* Backwards through the table: who asks comes behind who is asked, so one walk finds all. */
+	for (size_t i = house_daemons_n; i-- > 0;) {
+		const struct house_daemon *d = &house_daemons[i];
+		const struct conf_service *own = r->c->lines;
+		while (own && !str_eq(own->command, str_from(d->name)))
+			own = own->next;
+		if (needed(r->c, d) && !find_daemon(r->c, d->name))
+			add_service(r, d, own);
+	}
+}
+
+/* In the order of the house's table. */
+static void sort_services(struct config *c)
+{
+	struct config_service *sorted = NULL, **end = &sorted;
+
+	for (size_t i = 0; i < house_daemons_n; i++)
+		for (struct config_service **at = &c->services; *at;) {
+			struct config_service *s = *at;
+			if (s->daemon != &house_daemons[i]) {
+				at = &s->next;
+				continue;
+			}
+			*at = s->next;
+			s->next = NULL;
+			*end = s;
+			end = &s->next;
+		}
+	c->services = sorted;
+}
+
+static void check_names(struct reader *r)
+{
+	char why[300];
+
+	for (struct conf_assignment *a = r->c->main; a; a = a->next) {
+		const struct conf_assignment *last = last_given(r->c->main, a->name);
+		if (last != a) {
+			snprintf(why, sizeof(why), "%.*s is given again in line %zu, which counts", STR_ARG(a->name), last->line);
+			tell(r, false, "main.cf", a->line, why);
+			continue;
+		}
+		if (house_param(a->name) || a->used)
+			continue;
+		const char *near = house_nearest(a->name);
+		snprintf(why, sizeof(why), "%.*s: no such parameter%s%s%s", STR_ARG(a->name), near ? "; did you mean " : "",
+			 near ? near : "", near ? "?" : "");
+		tell(r, false, "main.cf", a->line, why);
+	}
+}
+
+static bool read_file(struct reader *r, const char *name, struct buf *text)
+{
+	char path[PATH_MAX], why[300];
+
+	snprintf(path, sizeof(path), "%s/%s", r->c->folder, name);
+	scoped_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	text->limit = 4 << 20;
+	if (fd >= 0 && fd_read_rest(fd, text) == 0)
+		return true;
+	snprintf(why, sizeof(why), "cannot be read: %m");
+	tell(r, true, path, 0, why);
+	return false;
+}
+
+bool config_read(const char *folder, const struct conf_report *report, struct config *out)
+{
+	scoped_buf struct buf main_text = { 0 }, master_text = { 0 };
+	struct reader r = { out, report, NULL };
+	struct conf_report counting = { count_told, &r };
+
+	*out = (struct config){ .folder = folder };
+	bool have_main = read_file(&r, "main.cf", &main_text);
+	bool have_master = read_file(&r, "master.cf", &master_text);
+	if (!have_main || !have_master)
+		return false;
+	conf_read_main(buf_str(&main_text), "main.cf", &out->arena, &counting, &out->main);
+	conf_read_master(buf_str(&master_text), "master.cf", &out->arena, &counting, &out->lines);
+	for (size_t i = 0; i < master_params_n; i++) {
+		struct str ignored;
+		read_param(&r, &master_params[i], 0, &ignored);
+	}
+	collect_services(&r);
+	sort_services(out);
+	check_names(&r);
+	return out->errors == 0;
+}
+
+void config_free(struct config *c)
+{
+	arena_free(&c->arena);
+	*c = (struct config){ 0 };
+}

@@ -1,0 +1,3 @@
+#include "local/conf.h"
+
+CONF_DEFINE(local, LOCAL_CONF)

@@ -1,0 +1,3 @@
+#include "master/conf.h"
+
+CONF_DEFINE(master, MASTER_CONF)

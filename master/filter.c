@@ -1,0 +1,165 @@
+#include "filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "io/fd.h"
+
+enum {
+	ALL = 1 << SANDBOXES, /* bit of "every sandbox" */
+};
+#define IN(sandbox) (1 << (sandbox))
+#define FILES (IN(SANDBOX_STORE) | IN(SANDBOX_MAILBOX) | IN(SANDBOX_LOG) | IN(SANDBOX_SPAWN))
+#define READS (FILES | IN(SANDBOX_READ) | IN(SANDBOX_WORK))
+#define THREADS (IN(SANDBOX_STORE) | IN(SANDBOX_WORK))
+
+/* Calls that are allowed whatever their arguments, and where. */
+static const struct {
+	const char *name;
+	int where;
+} calls[] = {
+	{ "read", ALL },	   { "write", ALL },	      { "readv", ALL },		{ "writev", ALL },
+	{ "pread64", ALL },	   { "pwrite64", ALL },	      { "recvmsg", ALL },	{ "sendmsg", ALL },
+	{ "recvfrom", ALL },	   { "sendto", ALL },	      { "close", ALL },		{ "shutdown", ALL },
+	{ "epoll_wait", ALL },	   { "epoll_pwait", ALL },    { "epoll_ctl", ALL },	{ "poll", ALL },
+	{ "ppoll", ALL },	   { "futex", ALL },	      { "clock_gettime", ALL }, { "clock_nanosleep", ALL },
+	{ "nanosleep", ALL },	   { "gettimeofday", ALL },   { "time", ALL },		{ "getrandom", ALL },
+	{ "brk", ALL },		   { "munmap", ALL },	      { "mremap", ALL },	{ "madvise", ALL },
+	{ "rt_sigreturn", ALL },   { "rt_sigprocmask", ALL }, { "rt_sigaction", ALL },	{ "sigaltstack", ALL },
+	{ "exit", ALL },	   { "exit_group", ALL },     { "getpid", ALL },	{ "gettid", ALL },
+	{ "fstat", ALL },	   { "lseek", ALL },	      { "getsockopt", ALL },	{ "getsockname", ALL },
+	{ "getpeername", ALL },	   { "restart_syscall", ALL }, { "rseq", ALL },		{ "set_robust_list", ALL },
+	{ "uname", ALL },	   { "sched_yield", ALL },    { "newfstatat", ALL },	{ "accept4", ALL },
+	{ "getuid", ALL },	   { "geteuid", ALL },	      { "getgid", ALL },	{ "getegid", ALL },
+	{ "setsockopt", ALL },	   { "getrusage", ALL },      { "membarrier", ALL },	{ "getcpu", ALL },
+	{ "fchdir", READS },	   { "getdents64", READS },   { "fstatfs", READS },	{ "statfs", READS },
+	{ "msync", READS },	   { "statx", READS },	      { "faccessat2", READS },	{ "lstat", READS },
+	{ "stat", READS },	   { "fadvise64", READS },    { "copy_file_range", FILES }, { "sendfile", FILES },
+	{ "mkdirat", FILES },	   { "unlinkat", FILES },     { "renameat", FILES },	{ "renameat2", FILES },
+	{ "linkat", FILES },	   { "fsync", FILES },	      { "fdatasync", FILES },	{ "syncfs", FILES },
+	{ "ftruncate", FILES },	   { "fallocate", FILES },    { "flock", FILES },	{ "openat", FILES },
+	{ "utimensat", FILES },
+	/* a spawner prepares its children: ids, root, fences; they drop all this */
+	{ "wait4", IN(SANDBOX_SPAWN) },
+	{ "setresuid", IN(SANDBOX_SPAWN) },
+	{ "setresgid", IN(SANDBOX_SPAWN) },
+	{ "setgroups", IN(SANDBOX_SPAWN) },
+	{ "setuid", IN(SANDBOX_SPAWN) },
+	{ "setgid", IN(SANDBOX_SPAWN) },
+	{ "chroot", IN(SANDBOX_SPAWN) },
+	{ "prctl", IN(SANDBOX_SPAWN) },
+	{ "seccomp", IN(SANDBOX_SPAWN) },
+	{ "landlock_create_ruleset", IN(SANDBOX_SPAWN) },
+	{ "landlock_add_rule", IN(SANDBOX_SPAWN) },
+	{ "landlock_restrict_self", IN(SANDBOX_SPAWN) },
+	{ "prlimit64", IN(SANDBOX_SPAWN) },
+	{ "close_range", IN(SANDBOX_SPAWN) },
+	{ "fchownat", IN(SANDBOX_SPAWN) },
+	{ "umask", IN(SANDBOX_SPAWN) },
+	{ "kill", IN(SANDBOX_SPAWN) },
+	{ "socketpair", IN(SANDBOX_SPAWN) },
+#ifdef TAYORI_SANITIZED
+	/* what the sanitizers' runtime asks for */
+	{ "prctl", ALL },	   { "sched_getaffinity", ALL }, { "readlink", ALL },	{ "prlimit64", ALL },
+	{ "openat", ALL },	   { "getppid", ALL },	      { "kill", ALL },		{ "tgkill", ALL },
+#endif
+};
+
+/* Libraries ask for these now and then and live without them: an error, not death. */
+static const char *const refused[] = { "openat", "open",     "socket", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
+				       "ioctl",	 "sysinfo",  "stat",   "lstat",	 "statx",     "prctl",	    "getcwd",	"prlimit64",
+				       "sched_getaffinity", "getppid", "tgkill", "fcntl", "clone3", "connect", "umask" };
+
+static bool allowed_somehow(const char *name, enum sandbox sandbox)
+{
+	for (size_t i = 0; i < COUNT(calls); i++)
+		if (strcmp(calls[i].name, name) == 0 && calls[i].where & (ALL | IN(sandbox)))
+			return true;
+	return false;
+}
+
+static bool add(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned n, const struct scmp_arg_cmp *args)
+{
+	int nr = seccomp_syscall_resolve_name(name);
+
+	if (nr == __NR_SCMP_ERROR)
+		return true; /* this machine has no such call */
+	return seccomp_rule_add_array(ctx, action, nr, n, args) == 0;
+}
+
+/* Calls whose arguments decide. */
+static bool add_limited(scmp_filter_ctx ctx, enum sandbox sandbox)
+{
+	static const int fcntls[] = { F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC };
+	static const int leases[] = { F_SETLEASE, F_GETLEASE, F_SETLK, F_SETLKW, F_GETLK, F_OFD_SETLK };
+	bool ok = true;
+
+	/* No memory that can be written and run, now or later. */
+	ok &= add(ctx, SCMP_ACT_ALLOW, "mmap", 1, (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) });
+	ok &= add(ctx, SCMP_ACT_ALLOW, "mprotect", 1, (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) });
+	for (size_t i = 0; i < COUNT(fcntls); i++)
+		ok &= add(ctx, SCMP_ACT_ALLOW, "fcntl", 1,
+			  (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]) });
+	if (FILES & IN(sandbox))
+		for (size_t i = 0; i < COUNT(leases); i++)
+			ok &= add(ctx, SCMP_ACT_ALLOW, "fcntl", 1,
+				  (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)leases[i]) });
+	if (IN(sandbox) & (IN(SANDBOX_READ) | IN(SANDBOX_WORK)) && !allowed_somehow("openat", sandbox))
+		ok &= add(ctx, SCMP_ACT_ALLOW, "openat", 1,
+			  (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_MASKED_EQ, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0) });
+	/* clone3 hides its flags behind a pointer: it is refused below, and glibc falls back to clone. */
+	if (THREADS & IN(sandbox))
+		ok &= add(ctx, SCMP_ACT_ALLOW, "clone", 1,
+			  (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD) });
+	if (sandbox == SANDBOX_SPAWN)
+		ok &= add(ctx, SCMP_ACT_ALLOW, "clone", 1,
+			  (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER | CLONE_NEWNS | CLONE_PTRACE, 0) });
+	return ok;
+}
+
+static bool is_limited(const char *name)
+{
+	return strcmp(name, "fcntl") == 0 || strcmp(name, "openat") == 0;
+}
+
+static bool add_all(scmp_filter_ctx ctx, enum sandbox sandbox)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < COUNT(calls); i++)
+		if (calls[i].where & (ALL | IN(sandbox)))
+			ok &= add(ctx, SCMP_ACT_ALLOW, calls[i].name, 0, NULL);
+	ok &= add_limited(ctx, sandbox);
+	for (size_t i = 0; i < COUNT(refused); i++) {
+		uint32_t action = SCMP_ACT_ERRNO(strcmp(refused[i], "clone3") == 0 ? ENOSYS : EPERM);
+		/* openat that one sandbox may use with some arguments: the other arguments mean death, not an error */
+		if (allowed_somehow(refused[i], sandbox) || (is_limited(refused[i]) && READS & IN(sandbox)))
+			continue;
+		if (strcmp(refused[i], "fcntl") != 0)
+			ok &= add(ctx, action, refused[i], 0, NULL);
+	}
+	return ok;
+}
+
+int filter_build(enum sandbox sandbox, struct err *err)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	scoped_fd int fd = memfd_create("filter", MFD_CLOEXEC);
+
+	if (!ctx || fd < 0) {
+		err_errno(err, "seccomp filter");
+		return -1;
+	}
+	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	bool ok = add_all(ctx, sandbox) && seccomp_export_bpf(ctx, fd) == 0;
+	seccomp_release(ctx);
+	if (!ok) {
+		err_set(err, "the seccomp filter of sandbox %d cannot be built", (int)sandbox);
+		return -1;
+	}
+	return fd_take(&fd);
+}

@@ -1,0 +1,13 @@
+/* tell - what a fresh or reloaded daemon is told about itself, over its control channel. */
+#ifndef MASTER_TELL_H
+#define MASTER_TELL_H
+
+#include "service.h"
+
+/* The parameters' values, and a descriptor of each folder that they name. */
+void tell_settings(struct service *s);
+/* How to lock itself in. False with err: its user does not exist. */
+bool tell_walls(struct service *s, struct err *err);
+void tell_listeners(struct service *s);
+
+#endif

@@ -1,0 +1,3 @@
+#include "pop3d/session/conf.h"
+
+CONF_DEFINE(pop3session, POP3SESSION_CONF)

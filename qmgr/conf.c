@@ -1,0 +1,3 @@
+#include "qmgr/conf.h"
+
+CONF_DEFINE(qmgr, QMGR_CONF)

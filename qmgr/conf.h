@@ -1,0 +1,26 @@
+/* Parameters of qmgr(8). */
+#ifndef QMGR_CONF_H
+#define QMGR_CONF_H
+
+#include "conf/conf.h"
+#include "proc/common.h"
+
+#define QMGR_CONF(CONF)                                                                                                \
+	CONF_QUEUE_DIRECTORY(CONF)                                                                                     \
+	CONF_MYHOSTNAME(CONF)                                                                                          \
+	CONF_MESSAGE_SIZE_LIMIT(CONF)                                                                                  \
+	CONF(minimal_backoff_time, time, "5m", "1s", "1d", "Wait at least this long before a deferred recipient is tried again.") \
+	CONF(maximal_backoff_time, time, "66m", "1s", "1w", "Wait at most this long; each failure doubles the wait up to it.") \
+	CONF(maximal_queue_lifetime, time, "5d", "1s", "52w", "Give up a message that is older.")                        \
+	CONF(bounce_queue_lifetime, time, "5d", "1s", "52w", "As maximal_queue_lifetime, for mail with the null sender.")  \
+	CONF(queue_minfree, size, "0", "0", "1000G", "Free space below which mail is answered with 452. 0: one and a half times message_size_limit.") \
+	CONF(qmgr_active_limit, count, "20K", "10", "10M", "Messages that are kept in memory for delivery at a time; the rest waits on disk.") \
+	CONF(local_destination_concurrency_limit, count, "2", "1", "1000", "Deliveries to one mailbox at a time.")        \
+	CONF(qmgr_delivery_limit, count, "100", "1", "100K", "Deliveries at a time, to all mailboxes.")                  \
+	CONF(qmgr_client_commit_limit, count, "200", "1", "100K", "Unanswered commits of one service, above which it is told 452.") \
+	CONF(qmgr_client_spool_limit, count, "200", "1", "100K", "Open spool files of one service, above which it is told 452.") \
+	CONF(defer_transports, text, "", "", "", "Transports whose mail is kept and not tried: local, virtual, relay, smtp.")
+
+CONF_DECLARE(qmgr, QMGR_CONF)
+
+#endif

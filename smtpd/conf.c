@@ -1,0 +1,3 @@
+#include "smtpd/conf.h"
+
+CONF_DEFINE(smtpd, SMTPD_CONF)

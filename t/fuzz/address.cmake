@@ -1,0 +1,1 @@
+tayori_fuzz(address NEEDS mail smtp)

@@ -1,0 +1,1 @@
+tayori_fuzz(queue_env NEEDS queue)

@@ -1,0 +1,1 @@
+tayori_fuzz(smtp_data NEEDS smtp)

@@ -1,0 +1,240 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "io/fd.h"
+#include "mbox/inner.h"
+
+enum { LEFTOVER_S = 36 * 3600 };
+
+/* By ctime, which a restored or freshly written file has of today, whatever its other dates say. */
+static bool sweep_one(void *ctx, struct str file, unsigned char type)
+{
+	const struct mbox_folder *f = ctx;
+	struct stat st;
+
+	(void)type;
+	if (fstatat(f->tmp, file.p, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
+	    st.st_ctime < clock_wall_us() / 1000000 - LEFTOVER_S)
+		unlinkat(f->tmp, file.p, 0);
+	return true;
+}
+
+static enum mbox_result take_pop3_lock(struct mbox_inner *in, struct err *err)
+{
+	in->pop3 = mbox_file_open(in->folder.dir, "tayori-pop3", O_RDWR | O_CREAT);
+	if (in->pop3 < 0)
+		return mbox_failed(err, "cannot open tayori-pop3");
+	if (flock(in->pop3, LOCK_EX | LOCK_NB) == 0)
+		return MBOX_OK;
+	if (errno != EWOULDBLOCK)
+		return mbox_failed(err, "cannot lock tayori-pop3");
+	err_set(err, "another POP3 session is using the folder");
+	return MBOX_BUSY;
+}
+
+static enum mbox_result flush_names(const struct mbox_folder *f, struct err *err)
+{
+	/* cur/ first: a name that is in neither would be worse than one in both */
+	if (fsync(f->cur) == 0 && fsync(f->new) == 0)
+		return MBOX_OK;
+	mbox_failed(err, "cannot flush new names");
+	return MBOX_IO;
+}
+
+/*
+ * What the one who was killed wrote may be in the page cache only, or, after a failed flush, not even be written any more.
+ * So the record is written as a new file, and the names are flushed, before anyone is told of them.
+ */
+static enum mbox_result recover(const struct mbox_inner *in, struct err *err)
+{
+	enum mbox_result r = flush_names(&in->folder, err);
+
+	return r ? r : mbox_folder_store(&in->folder, &in->record, err);
+}
+
+/* Makes sure of the sizes; the name's word is taken only if the file is as long as it says. */
+static bool sizes_sure(const struct mbox_folder *f, struct mbox_message *m)
+{
+	struct stat st;
+
+	if (m->size >= 0 && m->vsize >= m->size &&
+	    fstatat(mbox_message_dir(f, m), m->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size == m->size)
+		return true;
+	return mbox_measure(f, m);
+}
+
+/* The message takes the uid and moves to cur/. False with errno. */
+static bool tag_one(struct mbox_inner *in, struct mbox_message *m, uint32_t uid)
+{
+	const struct mbox_folder *f = &in->folder;
+	scoped_buf struct buf text = { 0 };
+	struct mbox_name name;
+
+	if (!sizes_sure(f, m))
+		return false;
+	mbox_name_parse(m->name, &name);
+	mbox_name_tag(&name, m->size, m->vsize, in->record.uidvalidity, uid, &text);
+	bool stays = !m->in_new && str_eq(m->name, buf_str(&text)); /* its void tag was the one that it gets */
+	if (!stays && mbox_move(mbox_message_dir(f, m), m->name.p, f->cur, buf_cstr(&text)) < 0)
+		return false;
+	m->name = arena_str(&in->list.names, buf_str(&text));
+	mbox_name_parse(m->name, &name);
+	m->base_n = (uint16_t)name.base.n;
+	m->flags = mbox_name_flags(name.flags);
+	m->in_new = false;
+	m->uid = uid;
+	return true;
+}
+
+/*
+ * Gives UIDs to the messages from `from` on. Those that get none leave the list: gone meanwhile, unreadable, or no room
+ * for the name. None of that may keep the user from the others.
+ */
+static void tag_all(struct mbox_inner *in, size_t from, uint32_t uid)
+{
+	struct mbox_list *l = &in->list;
+	size_t kept = from;
+
+	for (size_t i = from; i < l->n; i++, uid++) {
+		if (tag_one(in, &l->m[i], uid))
+			l->m[kept++] = l->m[i];
+		else if (errno != ENOENT)
+			mbox_list_skip(l, "cannot take in %.*s: %s", STR_ARG(l->m[i].name), strerror(errno));
+	}
+	l->n = kept;
+}
+
+static enum mbox_result assign(struct mbox_inner *in, struct err *err)
+{
+	struct mbox_list *l = &in->list;
+	uint32_t first = in->record.uidnext;
+	size_t from = l->n;
+	enum mbox_result r;
+
+	while (from > 0 && l->m[from - 1].uid == 0)
+		from--;
+	if (from == l->n)
+		return MBOX_OK;
+	if ((r = mbox_folder_soil(&in->folder, err)))
+		return r;
+	r = mbox_folder_reserve(&in->folder, &in->record, l->n - from, err);
+	if (r == MBOX_FULL) { /* show what has a uid, so that something can be removed */
+		mbox_list_skip(l, "%zu new messages wait: no space to give them UIDs", l->n - from);
+		l->skipped += l->n - from - 1;
+		l->n = from;
+		return MBOX_OK;
+	}
+	if (r)
+		return r;
+	tag_all(in, from, first);
+	return flush_names(&in->folder, err);
+}
+
+static enum mbox_result read_folder(struct mbox_inner *in, struct err *err)
+{
+	bool dirty;
+	enum mbox_result r = mbox_folder_lock(&in->folder, &dirty, err);
+
+	if (r)
+		return r;
+	r = mbox_folder_load(&in->folder, &in->record_bytes, &in->record_arena, &in->record, err);
+	if (!r && dirty && !(r = recover(in, err)))
+		in->record.torn = false;
+	if (!r)
+		r = mbox_scan(&in->folder, in->record.uidvalidity, in->record.uidnext, &in->list, err);
+	if (!r) {
+		mbox_list_order(&in->folder, &in->list);
+		r = assign(in, err);
+	}
+	mbox_folder_unlock(&in->folder, !r);
+	return r;
+}
+
+/* Files that got their tag here have their sizes in the name; another program may have dropped them. */
+static void measure_all(struct mbox_inner *in)
+{
+	struct mbox_list *l = &in->list;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct mbox_message *m = &l->m[i];
+		if ((m->size >= 0 && m->vsize >= m->size) || mbox_measure(&in->folder, m))
+			l->m[kept++] = *m;
+		else if (errno != ENOENT)
+			mbox_list_skip(l, "cannot read %.*s: %s", STR_ARG(m->name), strerror(errno));
+	}
+	l->n = kept;
+}
+
+static enum mbox_result open_inner(struct mbox_inner *in, int home, struct str folder, enum mbox_access access,
+				   struct err *err)
+{
+	enum mbox_result r = mbox_folder_open(home, folder, false, &in->folder, err);
+
+	if (!r && access == MBOX_POP3)
+		r = take_pop3_lock(in, err);
+	if (r)
+		return r;
+	mbox_walk(in->folder.tmp, sweep_one, &in->folder);
+	if ((r = read_folder(in, err)))
+		return r;
+	measure_all(in);
+	return MBOX_OK;
+}
+
+enum mbox_result mbox_open(int home, struct str folder, enum mbox_access access, struct mbox **out, struct err *err)
+{
+	struct mbox *m = calloc(1, sizeof(*m));
+	struct mbox_inner *in = calloc(1, sizeof(*in));
+
+	if (!m || !in)
+		panic("out of memory: folder");
+	m->inner = in;
+	in->folder = MBOX_FOLDER_CLOSED;
+	in->pop3 = -1;
+	enum mbox_result r = open_inner(in, home, folder, access, err);
+	if (r) {
+		mbox_close(&m);
+	} else {
+		m->uidvalidity = in->record.uidvalidity;
+		memcpy(m->id, in->record.id, sizeof(m->id));
+		m->messages = in->list.m;
+		m->n = in->list.n;
+		m->skipped = in->list.skipped;
+		m->trouble = in->list.trouble;
+	}
+	*out = m;
+	return r;
+}
+
+void mbox_close(struct mbox **m)
+{
+	if (!*m)
+		return;
+	struct mbox_inner *in = (*m)->inner;
+	mbox_folder_close(&in->folder);
+	fd_close(&in->pop3);
+	mbox_list_free(&in->list);
+	buf_free(&in->record_bytes);
+	arena_free(&in->record_arena);
+	free(in);
+	free(*m);
+	*m = NULL;
+}
+
+struct str mbox_uidl(const struct mbox *m, size_t i, char out[MBOX_UIDL_MAX + 1])
+{
+	uint32_t uid = m->messages[i].uid;
+	struct str kept = mbox_record_uidl(&m->inner->record, uid);
+
+	if (kept.n)
+		return kept;
+	return str_of(out, (size_t)snprintf(out, MBOX_UIDL_MAX + 1, "%08x%08x", m->uidvalidity, uid));
+}

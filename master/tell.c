@@ -86,7 +86,7 @@ bool tell_walls(struct service *s, struct err *err)
 	const struct house_daemon *d = s->facts->daemon;
 	struct walls w = {
 		.drop = m->privileged,
-		.root = m->privileged ? m->empty_root : -1,
+		.root = m->privileged && d->sandbox != SANDBOX_SPAWN ? m->empty_root : -1,
 		.filter = m->filters[d->sandbox],
 		.child_filter = d->sandbox == SANDBOX_SPAWN ? m->filters[SANDBOX_MAILBOX] : -1,
 		.spawner = d->sandbox == SANDBOX_SPAWN,

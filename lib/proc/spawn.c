@@ -1,0 +1,166 @@
+#include "proc/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/fd.h"
+#include "proc/fence.h"
+
+enum { CHILD_MEMORY = 512 << 20, CHILD_DESCRIPTORS = 64, DEPTH_MOST = 16 };
+
+/* One step down, never through a link; made for the user when it is missing. */
+static int step_into(int parent, const char *name, const struct spawn_user *user, bool own)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+		return -1;
+	if (own && fchownat(parent, name, user->uid, user->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	scoped_fd int up = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (up < 0 || fsync(up) < 0)
+		return -1;
+	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Below the base every step is ours, so every step belongs to the mail uid. */
+static int open_virtual(struct run *run, const struct spawn_user *user, const struct spawn_rules *rules, struct err *err)
+{
+	struct str rest = user->home;
+	scoped_fd int fd = fcntl(run_folder(run, rules->base), F_DUPFD_CLOEXEC, 0);
+	char name[256];
+
+	if (fd < 0 || !str_starts(rest, rules->base)) {
+		err_set(err, "%.*s is not below virtual_mailbox_base", STR_ARG(user->home));
+		return -1;
+	}
+	rest = str_skip(rest, rules->base.n);
+	for (int depth = 0; rest.n > 0; depth++) {
+		struct str part = str_cut(&rest, '/');
+		if (part.n == 0)
+			continue;
+		if (part.p[0] == '.' || part.n >= sizeof(name) || str_find(part, '\0') >= 0 || depth > DEPTH_MOST) {
+			err_set(err, "%.*s is no name for a mail folder", STR_ARG(user->home));
+			return -1;
+		}
+		snprintf(name, sizeof(name), "%.*s", STR_ARG(part));
+		int next = step_into(fd, name, user, run->privileged);
+		fd_close(&fd);
+		fd = next;
+		if (fd < 0) {
+			err_errno(err, "mail folder %.*s", STR_ARG(user->home));
+			return -1;
+		}
+	}
+	return fd_take(&fd);
+}
+
+/* With the user's own rights, so that links and modes in the home mean what they mean to the user. */
+static int open_system(struct run *run, const struct spawn_user *user, struct err *err)
+{
+	scoped_buf struct buf path = { 0 };
+
+	buf_add(&path, user->home);
+	if (run->privileged &&
+	    (setgroups(0, NULL) < 0 || setresgid(user->gid, user->gid, 0) < 0 || setresuid((uid_t)-1, user->uid, 0) < 0)) {
+		err_errno(err, "becoming %.*s", STR_ARG(user->user));
+		return -1;
+	}
+	if (mkdir(buf_cstr(&path), 0700) < 0 && errno != EEXIST)
+		err_errno(err, "%s", buf_cstr(&path));
+	int fd = open(buf_cstr(&path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		err_errno(err, "mail folder %s", buf_cstr(&path));
+	if (run->privileged && setresuid((uid_t)-1, 0, 0) < 0)
+		panic("root cannot be had back: %m");
+	return fd;
+}
+
+static bool owned_by(int fd, uint32_t uid)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_uid == uid;
+}
+
+struct child {
+	struct run *run;
+	const struct spawn_user *user;
+	const struct spawn_rules *rules;
+	int (*body)(void *arg);
+	void *arg;
+	int home; /* opened by the parent for virtual users */
+};
+
+static int fail(const struct child *c, const char *why)
+{
+	fprintf(stderr, "%s: %.*s: %s\n", c->run->daemon->name, STR_ARG(c->user->user), why);
+	return 1;
+}
+
+/* In the child: everything that needs root, then the fence, then the work. */
+static int child_main(void *arg)
+{
+	struct child *c = arg;
+	struct err err = { 0 };
+	scoped_buf struct buf walls = { 0 };
+
+	if (!c->user->virtual_user)
+		c->home = open_system(c->run, c->user, &err);
+	if (c->home < 0)
+		return fail(c, err.text);
+	if (c->run->privileged && !owned_by(c->home, c->user->uid))
+		return fail(c, "the mail folder does not belong to the user");
+	if (fchdir(c->home) < 0)
+		return fail(c, "the mail folder cannot be entered");
+	struct fence_folder folder = { c->home, true };
+	struct fence fence = {
+		.drop = c->run->privileged,
+		.uid = c->user->uid,
+		.gid = c->user->gid,
+		.root = c->home,
+		.filter = c->run->child_filter,
+		.landlock = c->run->landlock,
+		.memory_bytes = CHILD_MEMORY,
+		.descriptors = CHILD_DESCRIPTORS,
+		.folders = &folder,
+		.n_folders = 1,
+	};
+	if (!fence_enter(&fence, &walls, &err))
+		return fail(c, err.text);
+	fd_close(&c->home);
+	return c->body(c->arg);
+}
+
+pid_t spawn_child(struct run *run, const struct spawn_user *user, const struct spawn_rules *rules,
+		  int (*body)(void *arg), void *arg, const int keep[], size_t n, struct err *err)
+{
+	struct child c = { run, user, rules, body, arg, -1 };
+	int all[16];
+	size_t n_all = 0;
+
+	if (run->privileged && (user->uid < rules->first_valid_uid || user->gid == 0)) {
+		err_set(err, "uid %u is below first_valid_uid", user->uid);
+		return -1;
+	}
+	if (user->virtual_user && (c.home = open_virtual(run, user, rules, err)) < 0)
+		return -1;
+	ASSERT(n + 2 <= COUNT(all));
+	for (; n_all < n; n_all++)
+		all[n_all] = keep[n_all];
+	if (c.home >= 0)
+		all[n_all++] = c.home;
+	if (run->child_filter >= 0)
+		all[n_all++] = run->child_filter;
+	pid_t pid = run_fork(run, child_main, &c, all, n_all);
+	if (pid < 0)
+		err_errno(err, "fork");
+	fd_close(&c.home);
+	return pid;
+}

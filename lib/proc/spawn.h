@@ -1,0 +1,31 @@
+/*
+ * spawn - the prepared parent of processes that work in one user's mail folder: deliveries, sessions.
+ *
+ * The parent is root (when master is) and reads fixed records only. A child takes the user's uid, makes the mail folder
+ * its root and current folder, and locks itself in with the mailbox sandbox before it sees a byte of mail.
+ */
+#ifndef PROC_SPAWN_H
+#define PROC_SPAWN_H
+
+#include "proc/daemon.h"
+
+struct spawn_user {
+	struct str user; /* for the log */
+	uint32_t uid, gid;
+	struct str home; /* the mail folder, absolute */
+	bool virtual_user; /* lies below the base, which is ours; else in the home of a system account */
+};
+
+struct spawn_rules {
+	int64_t first_valid_uid;
+	struct str base; /* virtual_mailbox_base: its folder is held by the run */
+};
+
+/*
+ * Forks a child for the user, which runs `body` in "." = the mail folder (made when it is not there) and keeps only
+ * `keep`. -1 with err: refused (uid too low, folder outside the base or not the user's) or out of processes.
+ */
+pid_t spawn_child(struct run *run, const struct spawn_user *user, const struct spawn_rules *rules,
+		  int (*body)(void *arg), void *arg, const int keep[], size_t n, struct err *err);
+
+#endif

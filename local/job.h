@@ -1,0 +1,18 @@
+/* job - one delivery, in the recipient's own process: a message into the mail folder that is the current one. */
+#ifndef LOCAL_JOB_H
+#define LOCAL_JOB_H
+
+#include "ipc/messages.h"
+
+struct job_place {
+	int parent; /* deliver comes in here, delivered goes out */
+	const char *host;
+};
+
+/* The child's whole life: deliveries, one after the other, until the parent closes the channel. */
+int job_loop(void *place);
+
+/* Delivers one message and says how it went; `text` backs the answer's. */
+void job_deliver(const struct deliver *m, int home, const char *host, struct buf *text, struct delivered *out);
+
+#endif

@@ -1,0 +1,66 @@
+/* smtpd - receive mail over SMTP and LMTP, from the world, from users and from this host. See smtpd.8. */
+#include <stdlib.h>
+
+#include "conf.h"
+#include "proc/daemon.h"
+#include "qmgr.h"
+#include "session.h"
+
+static bool prepare(struct run *run, struct err *err)
+{
+	struct smtpd *smtpd = calloc(1, sizeof(*smtpd));
+
+	const struct smtpd_conf *conf = run->conf;
+
+	ASSERT(smtpd);
+	smtpd->run = run;
+	run->state = smtpd;
+	return keys_begin(&smtpd->keys, run, "smtp", (enum tls_version)conf->tls_min_version, err);
+}
+
+static bool begin(struct run *run, struct err *err)
+{
+	(void)err;
+	qmgr_fill_stock(run->state);
+	return true;
+}
+
+static void accept_client(struct run *run, int fd, const char *listener)
+{
+	(void)listener;
+	session_start(run->state, fd);
+}
+
+static void reloaded(struct run *run, const void *old)
+{
+	struct smtpd *smtpd = run->state;
+	const struct smtpd_conf *conf = run->conf;
+
+	(void)old;
+	keys_reload(&smtpd->keys, (enum tls_version)conf->tls_min_version);
+}
+
+static void drain(struct run *run)
+{
+	session_finish_all(run->state);
+}
+
+static const char *const servers[] = { "qmgr", "lookupd", "authd", "keyd", NULL };
+
+static const struct daemon smtpd = {
+	.name = "smtpd",
+	.params = smtpd_params,
+	.n_params = &smtpd_params_n,
+	.conf_size = sizeof(struct smtpd_conf),
+	.servers = servers,
+	.prepare = prepare,
+	.begin = begin,
+	.reloaded = reloaded,
+	.accept = accept_client,
+	.drain = drain,
+};
+
+int main(int argc, char **argv)
+{
+	return daemon_run(&smtpd, argc, argv);
+}

@@ -7,8 +7,8 @@
 
 #define LOCAL_CONF(CONF)                                                                                               \
 	CONF_MYHOSTNAME(CONF)                                                                                          \
+	CONF_VIRTUAL_MAILBOX_BASE(CONF)                                                                                \
 	CONF_FIRST_VALID_UID(CONF)                                                                                     \
-	CONF(virtual_mailbox_base, folder, "/var/mail/tayori", "1", "", "Below this are the mail folders of virtual users, one folder each.") \
 	CONF(local_child_idle_time, time, "5s", "1s", "10m", "A delivery process waits this long for its user's next mail.") \
 	CONF(local_process_limit, count, "200", "1", "10K", "Delivery processes at a time.")                              \
 	CONF(local_delivery_time_limit, time, "5m", "10s", "1h", "A delivery that takes longer is ended, and deferred.")

@@ -145,9 +145,21 @@ static bool add_all(scmp_filter_ctx ctx, enum sandbox sandbox)
 	return ok;
 }
 
+/* For libraries that nobody can foresee (PAM): all but what takes over the machine or other processes. */
+static bool deny_worst(scmp_filter_ctx ctx)
+{
+	static const char *const worst[] = { "ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root", "move_mount", "fsopen", "open_tree", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register", "reboot", "swapon", "swapoff", "setns", "unshare", "userfaultfd", "keyctl", "add_key", "request_key", "open_by_handle_at", "iopl", "ioperm", "settimeofday", "clock_settime", "pidfd_getfd" };
+	bool ok = true;
+
+	for (size_t i = 0; i < COUNT(worst); i++)
+		ok &= add(ctx, SCMP_ACT_ERRNO(EPERM), worst[i], 0, NULL);
+	return ok;
+}
+
 int filter_build(enum sandbox sandbox, struct err *err)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	bool open_minded = sandbox == SANDBOX_ACCOUNT;
+	scmp_filter_ctx ctx = seccomp_init(open_minded ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
 	scoped_fd int fd = memfd_create("filter", MFD_CLOEXEC);
 
 	if (!ctx || fd < 0) {
@@ -155,7 +167,7 @@ int filter_build(enum sandbox sandbox, struct err *err)
 		return -1;
 	}
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	bool ok = add_all(ctx, sandbox) && seccomp_export_bpf(ctx, fd) == 0;
+	bool ok = (open_minded ? deny_worst(ctx) : add_all(ctx, sandbox)) && seccomp_export_bpf(ctx, fd) == 0;
 	seccomp_release(ctx);
 	if (!ok) {
 		err_set(err, "the seccomp filter of sandbox %d cannot be built", (int)sandbox);

@@ -84,12 +84,13 @@ bool tell_walls(struct service *s, struct err *err)
 {
 	struct master *m = s->master;
 	const struct house_daemon *d = s->facts->daemon;
+	bool parent = d->sandbox == SANDBOX_SPAWN || d->sandbox == SANDBOX_ACCOUNT; /* its children drop root */
 	struct walls w = {
 		.drop = m->privileged,
-		.root = m->privileged && d->sandbox != SANDBOX_SPAWN ? m->empty_root : -1,
+		.root = m->privileged && !parent ? m->empty_root : -1,
 		.filter = m->filters[d->sandbox],
 		.child_filter = d->sandbox == SANDBOX_SPAWN ? m->filters[SANDBOX_MAILBOX] : -1,
-		.spawner = d->sandbox == SANDBOX_SPAWN,
+		.spawner = parent,
 		.landlock = m->conf.landlock_enable,
 		.memory_bytes = (uint64_t)m->conf.service_memory_limit,
 		.descriptors = (uint32_t)m->conf.service_descriptor_limit,

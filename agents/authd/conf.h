@@ -7,12 +7,12 @@
 
 #define AUTHD_CONF(CONF)                                                                                               \
 	CONF_MYHOSTNAME(CONF)                                                                                          \
+	CONF_VIRTUAL_MAILBOX_BASE(CONF)                                                                                \
 	CONF_FIRST_VALID_UID(CONF)                                                                                     \
 	CONF_RECIPIENT_DELIMITER(CONF)                                                                                 \
 	CONF(passwd_file, file, "", "", "", "Virtual users: lines user@domain:password hash[:uid:gid:comment:home]. See tayori-user(1).") \
 	CONF(auth_default_domain, text, "", "", "", "Added to a login name without a domain.")                              \
 	CONF(auth_system_users, bool, "no", "", "", "Accounts of this host may log in and have mailboxes.")                \
-	CONF(virtual_mailbox_base, folder, "/var/mail/tayori", "1", "", "Below this are the mail folders of virtual users, one folder each.") \
 	CONF(virtual_mailbox_user, text, "tayori-mail", "1", "", "The system user that owns the virtual users' mail.")      \
 	CONF(home_mailbox, text, "Maildir", "1", "", "The mail folder of a system account, in its home.")                    \
 	CONF(auth_failure_delay, time, "2s", "0", "1m", "A refused login is answered after this time; it grows with each failure from the same client.") \

@@ -236,8 +236,12 @@ static void check_line(struct reader *r, const struct conf_service *line)
 
 static bool needed(struct config *c, const struct house_daemon *d)
 {
+	scoped_buf struct buf when = { 0 };
+
 	if (strcmp(d->name, "logd") == 0)
 		return true;
+	if (d->when && (!config_value(c, str_from(d->when), &when, NULL) || !str_ieq(buf_str(&when), STR("yes"))))
+		return false;
 	for (const struct config_service *s = c->services; s; s = s->next)
 		for (size_t i = 0; s->daemon->servers[i]; i++)
 			if (strcmp(s->daemon->servers[i], d->name) == 0)

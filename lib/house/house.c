@@ -8,6 +8,7 @@
 TABLE(logd)
 TABLE(keyd)
 TABLE(lookupd)
+TABLE(accountd)
 TABLE(authd)
 TABLE(local)
 TABLE(qmgr)
@@ -18,15 +19,16 @@ TABLE(pop3session)
 #define PARAMS(daemon) .params = daemon##_params, .n_params = &daemon##_params_n
 
 const struct house_daemon house_daemons[] = {
-	{ "logd", "tayori-log", { NULL }, SANDBOX_LOG, true, PARAMS(logd) },
-	{ "keyd", "tayori-key", { NULL }, SANDBOX_READ, false, PARAMS(keyd) },
-	{ "lookupd", "tayori-lookup", { NULL }, SANDBOX_READ, false, PARAMS(lookupd) },
-	{ "pop3session", "root", { NULL }, SANDBOX_SPAWN, true, PARAMS(pop3session) },
-	{ "authd", "tayori-auth", { "pop3session", NULL }, SANDBOX_WORK, false, PARAMS(authd) },
-	{ "local", "root", { "authd", NULL }, SANDBOX_SPAWN, true, PARAMS(local) },
-	{ "qmgr", "tayori-queue", { "lookupd", "local", NULL }, SANDBOX_STORE, true, PARAMS(qmgr) },
-	{ "smtpd", "tayori-smtpd", { "qmgr", "lookupd", "authd", "keyd", NULL }, SANDBOX_HELD, false, PARAMS(smtpd) },
-	{ "pop3d", "tayori-front", { "authd", "keyd", "pop3session", NULL }, SANDBOX_HELD, false, PARAMS(pop3d) },
+	{ "logd", "tayori-log", { NULL }, SANDBOX_LOG, NULL, true, PARAMS(logd) },
+	{ "keyd", "tayori-key", { NULL }, SANDBOX_READ, NULL, false, PARAMS(keyd) },
+	{ "lookupd", "tayori-lookup", { NULL }, SANDBOX_READ, NULL, false, PARAMS(lookupd) },
+	{ "pop3session", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(pop3session) },
+	{ "accountd", "root", { NULL }, SANDBOX_ACCOUNT, "auth_system_users", false, PARAMS(accountd) },
+	{ "authd", "tayori-auth", { "pop3session", "accountd", NULL }, SANDBOX_WORK, NULL, false, PARAMS(authd) },
+	{ "local", "root", { "authd", NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(local) },
+	{ "qmgr", "tayori-queue", { "lookupd", "local", NULL }, SANDBOX_STORE, NULL, true, PARAMS(qmgr) },
+	{ "smtpd", "tayori-smtpd", { "qmgr", "lookupd", "authd", "keyd", NULL }, SANDBOX_HELD, NULL, false, PARAMS(smtpd) },
+	{ "pop3d", "tayori-front", { "authd", "keyd", "pop3session", NULL }, SANDBOX_HELD, NULL, false, PARAMS(pop3d) },
 };
 const size_t house_daemons_n = COUNT(house_daemons);
 

@@ -42,17 +42,27 @@ static ssize_t plain_write(void *state, int fd, const char *p, size_t n)
 	return put < 0 ? again(STREAM_AGAIN_WRITE) : put;
 }
 
-static const struct stream_transport plain = { plain_read, plain_write, NULL, NULL };
+static const struct stream_transport plain = { plain_read, plain_write, NULL, NULL, NULL };
 
 static void ready(void *arg, int what);
+static void go_on(void *arg);
+
+/* The descriptor says nothing of what a transport took from it but could not hand over. */
+static bool pending(const struct stream *s)
+{
+	return s->transport->pending && s->in.n < s->in_limit && s->transport->pending(s->transport_state);
+}
 
 static void watch_again(struct stream *s)
 {
+	bool wants_input = !s->paused && !s->ended && !s->read_wants_write && s->in.n < s->in_limit;
 	int what = 0;
 
 	if (s->fd < 0)
 		return;
-	if ((!s->paused && !s->ended && !s->read_wants_write && s->in.n < s->in_limit) || s->lingering || s->write_wants_read)
+	if (wants_input && pending(s))
+		timer_set(&s->later, s->loop, 0, go_on, s);
+	if (wants_input || s->lingering || s->write_wants_read)
 		what |= WATCH_READ;
 	if ((stream_unsent(s) > 0 && !s->write_wants_read) || s->read_wants_write)
 		what |= WATCH_WRITE;
@@ -224,9 +234,15 @@ void stream_start(struct stream *s, struct loop *loop, int fd, size_t in_limit, 
 
 void stream_set_transport(struct stream *s, const struct stream_transport *transport, void *state)
 {
-	/* What was said in clear must go out in clear, before the first encrypted byte. */
-	if (stream_unsent(s) > 0 && !flush(s))
+	bool sent = stream_unsent(s) == 0 || (flush(s) && stream_unsent(s) == 0);
+
+	if (!sent) {
+		transport->free(state);
+		s->broken = true;
+		if (s->fd >= 0)
+			end(s, STREAM_LOST);
 		return;
+	}
 	buf_free(&s->in);
 	s->transport = transport;
 	s->transport_state = state;
@@ -257,19 +273,27 @@ void stream_pause(struct stream *s)
 		watch_again(s);
 }
 
-static void deliver_later(void *arg)
+/* Hands over what is buffered here or in the transport. */
+static void go_on(void *arg)
 {
 	struct stream *s = arg;
 
-	if (!s->paused && !s->ended && s->in.n > 0)
+	if (s->paused || s->ended)
+		return;
+	bool more = pending(s) && fill(s);
+	if (s->ended)
+		return;
+	if (more || s->in.n > 0)
 		deliver(s);
+	else
+		watch_again(s);
 }
 
 void stream_resume(struct stream *s)
 {
 	s->paused = false;
 	if (s->in.n > 0 && !s->corked)
-		timer_set(&s->later, s->loop, 0, deliver_later, s);
+		timer_set(&s->later, s->loop, 0, go_on, s);
 	if (!s->corked)
 		watch_again(s);
 }
@@ -315,4 +339,15 @@ void stream_close(struct stream *s, void (*closed)(void *arg))
 void stream_abort(struct stream *s)
 {
 	release(s);
+}
+
+int stream_release(struct stream *s)
+{
+	if (stream_unsent(s) > 0 || s->transport != &plain || s->fd < 0)
+		return -1;
+	int fd = fd_take(&s->fd);
+	/* First out of epoll, while the number still means this file. */
+	watch_stop(&s->watch);
+	release(s);
+	return fd;
 }

@@ -23,6 +23,7 @@ struct stream_transport {
 	ssize_t (*write)(void *state, int fd, const char *p, size_t n);
 	void (*finish)(void *state, int fd); /* say goodbye (close_notify); never blocks; may be NULL */
 	void (*free)(void *state);
+	bool (*pending)(void *state); /* holds input that was taken from the descriptor already; may be NULL */
 };
 
 enum stream_end {
@@ -56,7 +57,10 @@ struct stream {
 /* Takes over `fd` (made non-blocking). `in_limit`: most bytes of input that are buffered at a time. */
 void stream_start(struct stream *s, struct loop *loop, int fd, size_t in_limit, const struct stream_events *events,
 		  void *arg);
-/* Puts a transport between from now on; buffered input is thrown away (RFC 3207, 4.2). The stream frees `state`. */
+/*
+ * Puts a transport between from now on; buffered input is thrown away (RFC 3207, 4.2). The stream frees `state`. When
+ * what was written before does not leave at once the stream is lost: it must never go out encrypted.
+ */
 void stream_set_transport(struct stream *s, const struct stream_transport *transport, void *state);
 
 /* What came and was not consumed yet. */
@@ -87,6 +91,11 @@ void stream_deadline(struct stream *s, int64_t ms);
  * No other event is called after stream_close.
  */
 void stream_close(struct stream *s, void (*closed)(void *arg));
+/*
+ * Gives the descriptor back, open and unwatched; the stream is over. Take the input first. Output that is unsent, or a
+ * transport: -1, and nothing has changed.
+ */
+int stream_release(struct stream *s);
 /* Closes at once. No event is called after it; the struct may be freed. */
 void stream_abort(struct stream *s);
 

@@ -17,8 +17,12 @@
 	CONF(message_size_limit, size, "50M", "64K", "2G", "Refuse a larger message.")
 #define CONF_QUEUE_DIRECTORY(CONF)                                                                                     \
 	CONF(queue_directory, folder, "/var/spool/tayori", "1", "", "The queue: a maildir with env/ beside it.")
+#define CONF_SETGID_GROUP(CONF)                                                                                        \
+	CONF(setgid_group, text, "tayori-queue", "", "", "Members of this group may read and change the queue, as root may.")
 #define CONF_FIRST_VALID_UID(CONF)                                                                                     \
 	CONF(first_valid_uid, count, "500", "1", "2000000000", "Users with a lower uid have no mailbox here and cannot log in.")
+#define CONF_VIRTUAL_MAILBOX_BASE(CONF)                                                                                \
+	CONF(virtual_mailbox_base, folder, "/var/mail/tayori", "1", "", "Below this are the mail folders of virtual users, one folder each.")
 #define CONF_TLS(CONF)                                                                                                 \
 	CONF(tls_min_version, choice, "TLSv1.2", "TLSv1.2|TLSv1.3", "", "Refuse older versions of TLS.")
 

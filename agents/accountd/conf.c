@@ -1,0 +1,3 @@
+#include "agents/accountd/conf.h"
+
+CONF_DEFINE(accountd, ACCOUNTD_CONF)

@@ -1,0 +1,247 @@
+#include "front/front.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "front/inner.h"
+#include "log/words.h"
+
+struct address {
+	unsigned conns;
+};
+
+struct front_rules front_rules(const struct front_conn *c)
+{
+	return c->front->protocol->rules(c->front->run);
+}
+
+void front_write(struct front_conn *c, const char *text)
+{
+	stream_write(&c->stream, str_from(text));
+}
+
+bool front_offers_tls(const struct front_conn *c)
+{
+	return c->front->keys.server && !c->tls && front_rules(c).tls != FRONT_TLS_NONE;
+}
+
+bool front_may_login(const struct front_conn *c)
+{
+	struct front_rules r = front_rules(c);
+
+	return c->tls || (!r.tls_auth_only && r.tls != FRONT_TLS_REQUIRED);
+}
+
+static void name_client(struct front_conn *c, int fd)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+
+	getpeername(fd, (struct sockaddr *)&a, &n);
+	if (a.ss_family == AF_INET)
+		inet_ntop(AF_INET, &((struct sockaddr_in *)&a)->sin_addr, c->address, sizeof(c->address));
+	else if (a.ss_family == AF_INET6)
+		inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&a)->sin6_addr, c->address, sizeof(c->address));
+	else
+		snprintf(c->address, sizeof(c->address), "local");
+	snprintf(c->client, sizeof(c->client), "unknown[%s]", c->address);
+}
+
+static unsigned count_address(struct front_conn *c)
+{
+	struct address *a = table_get(&c->front->addresses, str_from(c->address));
+
+	if (!a) {
+		a = calloc(1, sizeof(*a));
+		ASSERT(a);
+		table_set(&c->front->addresses, str_from(c->address), a);
+	}
+	return ++a->conns;
+}
+
+static void uncount_address(struct front_conn *c)
+{
+	struct address *a = table_get(&c->front->addresses, str_from(c->address));
+
+	if (a && --a->conns == 0)
+		free(table_remove(&c->front->addresses, str_from(c->address)));
+}
+
+void conn_free(void *arg)
+{
+	struct front_conn *c = arg;
+	struct front *f = c->front;
+
+	call_cancel(&c->call);
+	timer_stop(&c->delay);
+	if (c->sasl)
+		sasl_end(c->sasl);
+	free(c->sasl);
+	if (c->has_session)
+		stream_abort(&c->session);
+	uncount_address(c);
+	*c->prev = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	f->n--;
+	free(c);
+	run_resume_accept(f->run);
+	if (f->run->draining && !f->conns)
+		run_drained(f->run);
+}
+
+void front_close(struct front_conn *c)
+{
+	if (c->closing)
+		return;
+	c->closing = true;
+	call_cancel(&c->call);
+	timer_stop(&c->delay);
+	stream_close(&c->stream, conn_free);
+}
+
+void front_bad_command(struct front_conn *c)
+{
+	if (++c->bad_commands < 3)
+		return;
+	c->front->protocol->goodbye(c, "too many bad commands");
+	front_close(c);
+}
+
+static void log_tls(struct front_conn *c)
+{
+	struct tls_facts f;
+	struct log *log = &c->front->run->log;
+
+	c->tls_logged = true;
+	if (tls_facts(&c->stream, &f) && f.done)
+		log_line(log, LOG_DETAIL, WORDS_TLS, c->client, f.protocol, f.cipher, f.bits, f.bits_most);
+	else
+		log_line(log, LOG_NOTICE, WORDS_TLS_FAILED, c->client, f.why ? f.why : "the client left");
+}
+
+static void take_line(struct front_conn *c, struct str line, size_t used)
+{
+	c->fresh_tls = false;
+	if (str_find(line, '\0') >= 0)
+		front_bad_command(c);
+	else if (c->sasl)
+		login_sasl_line(c, line);
+	else
+		c->front->protocol->line(c, line);
+	/* TLS began, or the session has taken over: the buffer is not this line's any more. */
+	if (!c->fresh_tls && !c->closing && c->stream.fd >= 0)
+		stream_consume(&c->stream, used);
+}
+
+static void on_input(void *arg)
+{
+	struct front_conn *c = arg;
+	struct str line;
+	size_t used;
+
+	if (c->tls && !c->tls_logged)
+		log_tls(c);
+	while (!c->busy && !c->closing && c->stream.fd >= 0) {
+		enum stream_line got = stream_line(&c->stream, FRONT_LINE_MAX, &line, &used);
+		if (got == LINE_TOO_LONG) {
+			c->front->protocol->goodbye(c, "line too long");
+			front_close(c);
+		}
+		if (got != LINE_WHOLE)
+			break;
+		take_line(c, line, used);
+	}
+	if (c->busy && c->stream.fd >= 0)
+		stream_pause(&c->stream);
+}
+
+static void on_ended(void *arg, enum stream_end how)
+{
+	struct front_conn *c = arg;
+
+	if (c->tls && !c->tls_logged)
+		log_tls(c);
+	if (how == STREAM_TIMEOUT)
+		c->front->protocol->goodbye(c, "timeout");
+	front_close(c);
+}
+
+static const struct stream_events events = { .input = on_input, .ended = on_ended };
+
+void front_start_tls(struct front_conn *c)
+{
+	struct err err = { 0 };
+
+	if (!tls_start(c->front->keys.server, &c->stream, &err)) {
+		log_line(&c->front->run->log, LOG_WARNING, WORDS_TLS_FAILED, c->client, err.text);
+		front_close(c);
+		return;
+	}
+	c->tls = true;
+	c->fresh_tls = true;
+	c->user[0] = '\0';
+}
+
+bool front_prepare(struct front *f, struct run *run, const struct front_protocol *p, struct err *err)
+{
+	f->run = run;
+	f->protocol = p;
+	return keys_begin(&f->keys, run, p->name, p->rules(run).tls_min_version, err);
+}
+
+void front_reloaded(struct front *f)
+{
+	keys_reload(&f->keys, f->protocol->rules(f->run).tls_min_version);
+}
+
+void front_accept(struct front *f, int fd)
+{
+	struct front_conn *c = calloc(1, sizeof(*c));
+	int on = 1;
+
+	ASSERT(c);
+	c->front = f;
+	c->next = f->conns;
+	c->prev = &f->conns;
+	if (c->next)
+		c->next->prev = &c->next;
+	f->conns = c;
+	f->n++;
+	name_client(c, fd);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	stream_start(&c->stream, f->run->loop, fd, FRONT_LINE_MAX, &events, c);
+	struct front_rules r = front_rules(c);
+	stream_deadline(&c->stream, r.login_timeout);
+	bool crowded = count_address(c) > (uint64_t)r.per_address || f->n > (size_t)r.session_limit;
+	if (r.tls == FRONT_TLS_IMPLICIT && !f->keys.server) {
+		front_close(c);
+		return;
+	}
+	if (r.tls == FRONT_TLS_IMPLICIT)
+		front_start_tls(c);
+	if (crowded) {
+		f->protocol->goodbye(c, "too many connections");
+		front_close(c);
+		return;
+	}
+	f->protocol->greet(c);
+}
+
+void front_drain(struct front *f)
+{
+	struct front_conn *next;
+
+	if (!f->conns)
+		run_drained(f->run);
+	for (struct front_conn *c = f->conns; c; c = next) {
+		next = c->next;
+		if (c->has_session || c->busy)
+			continue; /* whoever works may finish, as long as master waits */
+		f->protocol->goodbye(c, "shutting down");
+		front_close(c);
+	}
+}

@@ -1,0 +1,89 @@
+/*
+ * front - strangers' connections until they are logged in: TLS, the few commands before a login, the login, and the
+ * hand-over to a session process. Shared by pop3d and imapd, which bring the grammar.
+ *
+ * Without TLS the session gets the client's own descriptor; with TLS the front stays between and moves bytes.
+ */
+#ifndef FRONT_FRONT_H
+#define FRONT_FRONT_H
+
+#include "base/hash.h"
+#include "keys/keys.h"
+#include "proc/daemon.h"
+#include "sasl/sasl.h"
+
+enum { FRONT_LINE_MAX = 8192, FRONT_ADDRESS_MAX = 64, FRONT_NAME_MAX = 256 };
+
+struct front_conn;
+
+/* Values that the daemon's parameters hold, as front needs them. */
+struct front_rules {
+	struct str host;
+	int64_t login_timeout, session_limit, auth_limit, per_address;
+	enum { FRONT_TLS_NONE, FRONT_TLS_START, FRONT_TLS_REQUIRED, FRONT_TLS_IMPLICIT } tls;
+	bool tls_auth_only;
+	enum tls_version tls_min_version;
+};
+
+/* What a protocol brings. Texts are whole lines with CRLF. */
+struct front_protocol {
+	const char *name;     /* "pop3": ALPN, and in the log */
+	const char *spawner;  /* the daemon that opens sessions */
+	struct front_rules (*rules)(const struct run *run);
+	void (*greet)(struct front_conn *c);
+	/* A line without its end. SASL's own lines do not come here. */
+	void (*line)(struct front_conn *c, struct str line);
+	void (*refused)(struct front_conn *c);	       /* wrong password: the delay is over */
+	void (*later)(struct front_conn *c);	       /* no verdict, or no session, now */
+	void (*goodbye)(struct front_conn *c, const char *why); /* before closing: timeout, shutdown, too many ... */
+	void (*sasl_failed)(struct front_conn *c, const char *why);
+};
+
+struct front {
+	struct run *run;
+	const struct front_protocol *protocol;
+	struct keys keys;
+	struct front_conn *conns;
+	size_t n;
+	struct table addresses;
+};
+
+struct front_conn {
+	struct front_conn *next, **prev;
+	struct front *front;
+	struct stream stream;
+	struct stream session; /* the other side, once logged in under TLS */
+	bool has_session, busy, closing, tls, tls_logged, fresh_tls;
+	unsigned failures, bad_commands;
+	char address[FRONT_ADDRESS_MAX];
+	char client[FRONT_ADDRESS_MAX + 16];
+	char method[16];
+	char user[FRONT_NAME_MAX + 1]; /* as typed; kept by USER */
+	char ticket[64];
+	struct sasl *sasl;
+	struct call call;
+	struct timer delay;
+};
+
+/* In the daemon's prepare, accept, reloaded, drain. */
+bool front_prepare(struct front *f, struct run *run, const struct front_protocol *p, struct err *err);
+void front_accept(struct front *f, int fd);
+void front_reloaded(struct front *f);
+void front_drain(struct front *f);
+
+/* For the protocol's handlers. */
+void front_write(struct front_conn *c, const char *text);
+struct front_rules front_rules(const struct front_conn *c);
+bool front_offers_tls(const struct front_conn *c);
+/* Whether a login may come now. */
+bool front_may_login(const struct front_conn *c);
+/* The client's next bytes are TLS. */
+void front_start_tls(struct front_conn *c);
+void front_login(struct front_conn *c, struct str user, struct str password);
+/* Starts SASL; the rest of it needs no handler. `initial` {0}: none. False: no such mechanism. */
+bool front_sasl(struct front_conn *c, struct str mechanism, struct str initial);
+/* An unknown or malformed command: the third one closes. */
+void front_bad_command(struct front_conn *c);
+void front_close(struct front_conn *c);
+
+#endif

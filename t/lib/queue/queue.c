@@ -31,7 +31,7 @@ static void remove_tree(int at, const char *name)
 
 static void setup(void)
 {
-	strcpy(folder, "/tmp/tayori-queue-XXXXXX");
+	snprintf(folder, sizeof(folder), "/tmp/tayori-queue-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 

@@ -1,0 +1,176 @@
+/* postmap - compile a table, ask one, show one. */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ctl.h"
+#include "dict/dict.h"
+#include "io/fd.h"
+
+/* "type:path" or a bare path of type lmdb, taken apart. */
+struct table_name {
+	struct str type;
+	char path[4096]; /* the folder, with the file's name cut off */
+	const char *file;
+	int folder;
+};
+
+static bool has_file(struct str type)
+{
+	return !str_eq(type, STR("inline")) && !str_eq(type, STR("static"));
+}
+
+static int open_name(struct ctl *ctl, const char *text, struct table_name *t)
+{
+	const char *colon = strchr(text, ':');
+
+	*t = (struct table_name){ .type = STR("lmdb"), .folder = -1 };
+	if (colon)
+		t->type = str_of(text, (size_t)(colon - text));
+	snprintf(t->path, sizeof(t->path), "%s", colon ? colon + 1 : text);
+	if (!has_file(t->type))
+		return 0;
+	char *slash = strrchr(t->path, '/');
+	t->file = slash ? slash + 1 : t->path;
+	if (slash)
+		*slash = '\0';
+	t->folder = open(slash ? (t->path[0] ? t->path : "/") : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return t->folder < 0 ? ctl_fail(ctl, EX_NOINPUT, "%s: %m", text) : 0;
+}
+
+static void on_warning(void *arg, size_t line, const char *text)
+{
+	fprintf(stderr, "postmap: %s: line %zu: warning: %s\n", (const char *)arg, line, text);
+}
+
+static int compile(struct ctl *ctl, const char *name)
+{
+	struct table_name t;
+	scoped_buf struct buf text = { .limit = DICT_TEXT_MAX };
+	struct err err = { 0 };
+	int bad = open_name(ctl, name, &t);
+	scoped_fd int folder = t.folder;
+
+	if (bad)
+		return bad;
+	if (!str_eq(t.type, STR("lmdb")))
+		return ctl_fail(ctl, EX_USAGE, "%s: only lmdb tables are compiled", name);
+	scoped_fd int fd = openat(folder, t.file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fd_read_rest(fd, &text) < 0)
+		return ctl_fail(ctl, EX_NOINPUT, "%s: %m", name);
+	if (!dict_compile(folder, t.file, buf_str(&text), on_warning, (void *)(uintptr_t)name, &err))
+		return ctl_fail(ctl, EX_DATAERR, "%s: %s", name, err.text);
+	return 0;
+}
+
+static struct dict *open_table(struct ctl *ctl, const char *name)
+{
+	struct table_name t;
+	struct err err = { 0 };
+	/* a bare name is a compiled table */
+	char spec[4200];
+
+	if (open_name(ctl, name, &t))
+		return NULL;
+	scoped_fd int folder = t.folder;
+	snprintf(spec, sizeof(spec), "%s%s", strchr(name, ':') ? "" : "lmdb:", name);
+	struct str domain = ctl_value(ctl, "auth_default_domain");
+	struct dict *d = dict_open(str_from(spec), folder, t.file, domain, &err);
+	if (!d)
+		ctl_fail(ctl, 0, "%s: %s", name, err.text);
+	else if (dict_warning(d)[0])
+		fprintf(stderr, "postmap: %s: warning: %s\n", name, dict_warning(d));
+	return d;
+}
+
+static int query(struct ctl *ctl, const char *key, const char *name, bool json)
+{
+	scoped_buf struct buf value = { 0 };
+	struct err err = { 0 };
+	struct dict *d = open_table(ctl, name);
+
+	if (!d)
+		return EX_CONFIG;
+	enum dict_result r = dict_get(d, str_from(key), &value, &err);
+	if (r == DICT_FOUND && json) {
+		printf("{\"key\":");
+		ctl_json_text(stdout, str_from(key));
+		printf(",\"value\":");
+		ctl_json_text(stdout, buf_str(&value));
+		printf("}\n");
+	} else if (r == DICT_FOUND) {
+		printf("%.*s\n", STR_ARG(buf_str(&value)));
+	}
+	dict_close(d);
+	if (r == DICT_ERROR)
+		return ctl_fail(ctl, EX_TEMPFAIL, "%s: %s", name, err.text);
+	return r == DICT_FOUND ? 0 : 1;
+}
+
+struct dump {
+	bool json;
+	size_t n;
+};
+
+static bool show_row(void *arg, struct str key, struct str value)
+{
+	struct dump *d = arg;
+
+	if (!d->json) {
+		printf("%.*s\t%.*s\n", STR_ARG(key), STR_ARG(value));
+		return true;
+	}
+	printf("%s{\"key\":", d->n++ ? ",\n " : "");
+	ctl_json_text(stdout, key);
+	printf(",\"value\":");
+	ctl_json_text(stdout, value);
+	printf("}");
+	return true;
+}
+
+static int dump(struct ctl *ctl, const char *name, bool json)
+{
+	struct dump how = { .json = json };
+	struct err err = { 0 };
+	struct dict *d = open_table(ctl, name);
+
+	if (!d)
+		return EX_CONFIG;
+	if (json)
+		printf("[");
+	bool ok = dict_each(d, show_row, &how, &err);
+	if (json)
+		printf("]\n");
+	dict_close(d);
+	return ok ? 0 : ctl_fail(ctl, EX_IOERR, "%s: %s", name, err.text);
+}
+
+int cmd_postmap(struct ctl *ctl, int argc, char **argv)
+{
+	const char *key = NULL;
+	bool all = false, json = false;
+	int option, status = 0;
+
+	while ((option = getopt(argc, argv, "c:q:sj")) != -1) {
+		switch (option) {
+		case 'c': ctl->folder = optarg; break;
+		case 'q': key = optarg; break;
+		case 's': all = true; break;
+		case 'j': json = true; break;
+		default: optind = argc + 1;
+		}
+	}
+	if (optind >= argc)
+		return ctl_fail(ctl, EX_USAGE, "usage: postmap [-c FOLDER] [-j] [-q KEY | -s] [TYPE:]FILE ...");
+	for (; optind < argc; optind++) {
+		const char *name = argv[optind];
+		int one = key ? query(ctl, key, name, json) : all ? dump(ctl, name, json) : compile(ctl, name);
+		/* asked of several tables, the first answer counts */
+		if (key && one == 0)
+			return 0;
+		status = one ? one : status;
+	}
+	return status;
+}

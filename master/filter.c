@@ -42,7 +42,7 @@ static const struct {
 	{ "mkdirat", FILES },	   { "unlinkat", FILES },     { "renameat", FILES },	{ "renameat2", FILES },
 	{ "linkat", FILES },	   { "fsync", FILES },	      { "fdatasync", FILES },	{ "syncfs", FILES },
 	{ "ftruncate", FILES },	   { "fallocate", FILES },    { "flock", FILES },	{ "openat", FILES },
-	{ "utimensat", FILES },
+	{ "utimensat", FILES },	   { "pipe2", THREADS },      { "eventfd2", THREADS },
 	/* a spawner prepares its children: ids, root, fences; they drop all this */
 	{ "wait4", IN(SANDBOX_SPAWN) },
 	{ "setresuid", IN(SANDBOX_SPAWN) },
@@ -61,7 +61,6 @@ static const struct {
 	{ "fchownat", IN(SANDBOX_SPAWN) },
 	{ "umask", IN(SANDBOX_SPAWN) },
 	{ "kill", IN(SANDBOX_SPAWN) },
-	{ "socketpair", IN(SANDBOX_SPAWN) },
 #ifdef TAYORI_SANITIZED
 	/* what the sanitizers' runtime asks for */
 	{ "prctl", ALL },	   { "sched_getaffinity", ALL }, { "readlink", ALL },	{ "prlimit64", ALL },
@@ -111,6 +110,9 @@ static bool add_limited(scmp_filter_ctx ctx, enum sandbox sandbox)
 	if (IN(sandbox) & (IN(SANDBOX_READ) | IN(SANDBOX_WORK)) && !allowed_somehow("openat", sandbox))
 		ok &= add(ctx, SCMP_ACT_ALLOW, "openat", 1,
 			  (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_MASKED_EQ, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0) });
+	/* Pairs lead nowhere but to their own two ends. */
+	if (IN(sandbox) & (IN(SANDBOX_HELD) | IN(SANDBOX_SPAWN)))
+		ok &= add(ctx, SCMP_ACT_ALLOW, "socketpair", 1, (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_EQ, AF_UNIX) });
 	/* clone3 hides its flags behind a pointer: it is refused below, and glibc falls back to clone. */
 	if (THREADS & IN(sandbox))
 		ok &= add(ctx, SCMP_ACT_ALLOW, "clone", 1,

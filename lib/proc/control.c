@@ -82,7 +82,9 @@ static void server_broken(struct channel *ch, const char *why)
 {
 	struct run *run = run_of(ch);
 
-	log_line(&run->log, LOG_WARNING, "warning: %s: %s; waiting for a new one", ch->peer.daemon, why);
+	/* master tells of deaths; here only what a living peer did wrong */
+	if (strcmp(why, "the peer is gone") != 0)
+		log_line(&run->log, LOG_WARNING, "warning: %s: %s; waiting for a new one", ch->peer.daemon, why);
 }
 
 static void client_gone(void *arg)

@@ -9,6 +9,7 @@
 	CONF_QUEUE_DIRECTORY(CONF)                                                                                     \
 	CONF_MYHOSTNAME(CONF)                                                                                          \
 	CONF_MESSAGE_SIZE_LIMIT(CONF)                                                                                  \
+	CONF_SETGID_GROUP(CONF)                                                                                        \
 	CONF(minimal_backoff_time, time, "5m", "1s", "1d", "Wait at least this long before a deferred recipient is tried again.") \
 	CONF(maximal_backoff_time, time, "66m", "1s", "1w", "Wait at most this long; each failure doubles the wait up to it.") \
 	CONF(maximal_queue_lifetime, time, "5d", "1s", "52w", "Give up a message that is older.")                        \
@@ -19,6 +20,8 @@
 	CONF(qmgr_delivery_limit, count, "100", "1", "100K", "Deliveries at a time, to all mailboxes.")                  \
 	CONF(qmgr_client_commit_limit, count, "200", "1", "100K", "Unanswered commits of one service, above which it is told 452.") \
 	CONF(qmgr_client_spool_limit, count, "200", "1", "100K", "Open spool files of one service, above which it is told 452.") \
+	CONF(qmgr_ipc_timeout, time, "60s", "1s", "1h", "Wait this long for an answer about recipients.")                 \
+	CONF(qmgr_delivery_timeout, time, "20m", "1s", "1d", "Wait this long for the end of a delivery, then try again later.") \
 	CONF(defer_transports, text, "", "", "", "Transports whose mail is kept and not tried: local, virtual, relay, smtp.")
 
 CONF_DECLARE(qmgr, QMGR_CONF)

@@ -11,18 +11,19 @@
 	CONF_MYORIGIN(CONF)                                                                                            \
 	CONF_RECIPIENT_DELIMITER(CONF)                                                                                 \
 	CONF(mydestination, text, "$myhostname, localhost.$mydomain, localhost", "", "", "Domains whose recipients are accounts of this host or names in alias_maps. Names, or type:table.") \
-	CONF(local_recipient_maps, tables, "", "", "", "Which local recipients exist, beside those in alias_maps. unix:passwd.byname: the accounts of this host.") \
-	CONF(alias_maps, tables, "", "", "", "Local names to addresses.")                                                  \
-	CONF(virtual_alias_domains, text, "", "", "", "Domains of which every address is an alias. Names, or type:table.")  \
+	CONF(local_recipient_maps, tables, "unix:passwd.byname, $alias_maps", "", "", "Which local recipients exist, beside those in alias_maps. unix:passwd.byname: the accounts of this host, as they are when lookupd starts. Empty: all names.") \
+	CONF(alias_maps, tables, "", "", "", "Local names to addresses and other local names.")                         \
+	CONF(virtual_alias_domains, text, "$virtual_alias_maps", "", "", "Domains of which every address is an alias. Names, or type:table.") \
 	CONF(virtual_alias_maps, tables, "", "", "", "Addresses to one or more addresses; @domain is the catch-all.")      \
-	CONF(virtual_mailbox_domains, text, "", "", "", "Domains whose recipients are virtual users. Names, or type:table.") \
-	CONF(virtual_mailbox_maps, tables, "", "", "", "Which virtual recipients exist: address to user, or passwd-file:FILE for authd's users.") \
+	CONF(virtual_mailbox_domains, text, "$virtual_mailbox_maps", "", "", "Domains whose recipients are virtual users. Names, or type:table.") \
+	CONF(virtual_mailbox_maps, tables, "", "", "", "Which virtual recipients exist: address to user, or passwd-file:FILE for authd's users. Empty: all names.") \
 	CONF(relay_domains, text, "", "", "", "Domains that this host takes mail for and hands on. Names, or type:table.")    \
 	CONF(relay_recipient_maps, tables, "", "", "", "Which of their recipients exist; empty: all.")                      \
 	CONF(smtpd_sender_login_maps, tables, "", "", "", "Sender address to the logins that may use it. A login may always use its own address.") \
 	CONF(virtual_alias_recursion_limit, count, "100", "1", "1000", "How deep aliases of aliases may go.")              \
 	CONF(virtual_alias_expansion_limit, count, "1000", "1", "50K", "How many recipients one alias may become.")        \
-	CONF(transport_maps, tables, "", "", "", "Domain or address to transport:nexthop.")
+	CONF(transport_maps, tables, "", "", "", "Domain or address to transport:nexthop.")                              \
+	CONF(auth_default_domain, text, "", "", "", "Added to a login name without a domain.")
 
 CONF_DECLARE(lookupd, LOOKUPD_CONF)
 

@@ -59,6 +59,8 @@ struct queue_write {
  * it an entry, queue_tmp_discard drops it.
  */
 int queue_tmp_create(const struct queue *q, const struct queue_id *id);
+/* A read-only descriptor of tmp/ID, to look at it before it is staged. EBUSY when somebody can still write to it. */
+int queue_tmp_open(const struct queue *q, const struct queue_id *id);
 void queue_tmp_discard(const struct queue *q, const struct queue_id *id);
 
 /*

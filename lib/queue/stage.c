@@ -87,12 +87,20 @@ static int refuse_writers(int fd)
 	return -1;
 }
 
+int queue_tmp_open(const struct queue *q, const struct queue_id *id)
+{
+	struct stat st;
+	scoped_fd int fd = place_open(q->tmp, id->text, O_RDONLY, &st);
+
+	return fd >= 0 && refuse_writers(fd) == 0 ? fd_take(&fd) : -1;
+}
+
 static int take_tmp(const struct queue *q, struct env *env, struct queue_write *w)
 {
 	struct stat st;
 
-	w->content = place_open(q->tmp, env->id.text, O_RDONLY, &st);
-	if (w->content < 0 || refuse_writers(w->content) < 0 || fstat(w->content, &st) < 0)
+	w->content = queue_tmp_open(q, &env->id);
+	if (w->content < 0 || fstat(w->content, &st) < 0)
 		return -1;
 	env->content_size = (uint64_t)st.st_size;
 	/* a link, unlike a rename, never replaces what lies there */

@@ -1,0 +1,320 @@
+#include "expand.h"
+
+#include "mail/addr.h"
+#include "route.h"
+
+/* An address on its way. */
+struct node {
+	struct address address;
+	const struct node *parent; /* the alias that led here; NULL: it was given */
+	struct node *root;
+	struct node *next;	   /* to look at */
+	struct str given;	   /* of roots: as it was given */
+	size_t depth;
+	size_t descendants;	   /* of roots */
+	bool no_virtual, no_alias; /* it led to itself there: leave it */
+	bool self_virtual, self_alias; /* one of its values is itself */
+};
+
+struct expansion {
+	struct policy *policy;
+	struct arena arena;
+	struct node *first, **end;
+	size_t n;
+	struct table finals;
+	struct routes *out;
+	struct reply why; /* code 0: fine so far */
+};
+
+static void expansion_free(struct expansion *x)
+{
+	table_free(&x->finals);
+	arena_free(&x->arena);
+}
+
+static bool fail(struct expansion *x, struct reply why)
+{
+	x->why = why;
+	return false;
+}
+
+static bool trouble(struct expansion *x, const struct node *n)
+{
+	return fail(x, decide_trouble(n->address.whole));
+}
+
+/* ---- the list of nodes ---- */
+
+/*
+ * An address that leads back to one of its own ancestors is a loop, unless that ancestor has itself among its values:
+ * "team: team, boss" and "boss: boss, team" is a way to say that each gets a copy.
+ */
+static bool check_ancestors(struct expansion *x, struct node *n)
+{
+	bool back = false, self_virtual = false, self_alias = false;
+
+	for (const struct node *up = n->parent; up; up = up->parent) {
+		if (!str_ieq(up->address.whole, n->address.whole))
+			continue;
+		back = true;
+		self_virtual |= up->self_virtual;
+		self_alias |= up->self_alias;
+	}
+	if (back && !self_virtual && !self_alias)
+		return fail(x, reply_make(451, 4, 4, 6, "<%.*s>: alias loop: it leads back to <%.*s>",
+					  STR_ARG(n->root->given), STR_ARG(n->address.whole)));
+	n->no_virtual |= back;
+	n->no_alias |= self_alias;
+	return true;
+}
+
+static bool check_limits(struct expansion *x, const struct node *n)
+{
+	if (n->depth > x->policy->recursion_limit)
+		return fail(x, reply_make(451, 4, 4, 6, "<%.*s>: aliases of aliases are nested deeper than %zu",
+					  STR_ARG(n->root->given), x->policy->recursion_limit));
+	if (++n->root->descendants > x->policy->expansion_limit)
+		return fail(x, reply_make(452, 4, 5, 3, "<%.*s>: alias expands to more than %zu recipients",
+					  STR_ARG(n->root->given), x->policy->expansion_limit));
+	if (++x->n > EXPAND_NODES_MAX)
+		return fail(x, REPLY(452, 4, 5, 3, "Too many recipients after alias expansion"));
+	return true;
+}
+
+static void append(struct expansion *x, struct node *n)
+{
+	*x->end = n;
+	x->end = &n->next;
+}
+
+static struct node *new_child(struct expansion *x, const struct node *parent)
+{
+	struct node *n = arena_alloc(&x->arena, sizeof(*n));
+
+	*n = (struct node){ .parent = parent, .root = parent->root, .depth = parent->depth + 1 };
+	return n;
+}
+
+static bool add_child(struct expansion *x, struct node *child)
+{
+	if (!check_limits(x, child) || !check_ancestors(x, child))
+		return false;
+	append(x, child);
+	return true;
+}
+
+/* ---- values of alias tables ---- */
+
+/* The next of "a@b, "c d"@e, f", without blanks around it; false at the end. */
+static bool next_item(struct str *rest, struct str *item)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	while (rest->n > 0 && (rest->p[0] == ',' || rest->p[0] == ' ' || rest->p[0] == '\t'))
+		*rest = str_skip(*rest, 1);
+	for (; n < rest->n && (quoted || rest->p[n] != ','); n++)
+		if (rest->p[n] == '"')
+			quoted = !quoted;
+		else if (rest->p[n] == '\\' && n + 1 < rest->n)
+			n++;
+	*item = str_trim(str_head(*rest, n));
+	*rest = str_skip(*rest, n);
+	return item->n > 0;
+}
+
+static struct str without_angles(struct str item)
+{
+	if (item.n >= 2 && item.p[0] == '<' && item.p[item.n - 1] == '>')
+		return str_of(item.p + 1, item.n - 2);
+	return item;
+}
+
+static bool bad_item(struct expansion *x, const struct node *n, struct str item, const char *why)
+{
+	return fail(x, reply_make(451, 4, 3, 5, "<%.*s>: alias value '%.*s' %s", STR_ARG(n->address.whole),
+				  STR_ARG(str_head(item, 80)), why));
+}
+
+static const char *unsupported(struct str item)
+{
+	struct str bare = item.p[0] == '"' ? str_skip(item, 1) : item;
+
+	if (str_starts(bare, STR("|")))
+		return "is a command: aliases do not run commands";
+	if (str_starts(bare, STR("/")))
+		return "is a file: aliases do not write files";
+	if (str_istarts(bare, STR(":include:")))
+		return "is a list in a file: aliases do not include files";
+	return NULL;
+}
+
+/* The items of a value become children, by `add`. An empty value would make the mail vanish. */
+static bool each_item(struct expansion *x, struct node *n, struct str value,
+		      bool (*add)(struct expansion *x, struct node *n, struct str item, enum address_form form),
+		      enum address_form form)
+{
+	struct str rest = value, item;
+	size_t count = 0;
+
+	for (; next_item(&rest, &item); count++)
+		if (!add(x, n, item, form))
+			return false;
+	return count > 0 || bad_item(x, n, value, "holds no address");
+}
+
+/* ---- virtual_alias_maps ---- */
+
+/* "@other" keeps the local part; an extension that the key had not is added to every address. */
+static bool virtual_item(struct expansion *x, struct node *n, struct str item, enum address_form form)
+{
+	struct node *child = new_child(x, n);
+	struct str local, domain;
+
+	item = without_angles(item);
+	addr_split(item, &local, &domain);
+	if (local.n == 0)
+		item = str_from(arena_printf(&x->arena, "%.*s@%.*s", STR_ARG(n->address.local), STR_ARG(domain)));
+	else if (form == FORM_PLAIN && local.p[0] != '"')
+		item = str_from(arena_printf(&x->arena, "%.*s%c%.*s%s%.*s", STR_ARG(local),
+					     n->address.local.p[n->address.user.n], STR_ARG(n->address.extension),
+					     domain.n ? "@" : "", STR_ARG(domain)));
+	if (!address_take(x->policy, item, &x->arena, &child->address))
+		return bad_item(x, n, item, "is no address");
+	n->self_virtual |= str_ieq(child->address.whole, n->address.whole);
+	return add_child(x, child);
+}
+
+/* *found: it was an alias, its values are nodes now. False: x->why. */
+static bool expand_virtual(struct expansion *x, struct node *n, bool *found)
+{
+	scoped_buf struct buf value = { 0 };
+	enum address_form form = FORM_FULL;
+	enum dict_result r = DICT_MISSING;
+
+	if (!n->no_virtual)
+		r = address_find(x->policy, &x->policy->virtual_alias, &n->address, FORM_ALL, &value, &form);
+	if (r == DICT_ERROR)
+		return trouble(x, n);
+	*found = r == DICT_FOUND;
+	return !*found || each_item(x, n, buf_str(&value), virtual_item, form);
+}
+
+/* ---- alias_maps ---- */
+
+static bool alias_item(struct expansion *x, struct node *n, struct str item, enum address_form form)
+{
+	const char *why = unsupported(item);
+	struct node *child = new_child(x, n);
+
+	(void)form;
+	if (why)
+		return bad_item(x, n, item, why);
+	/* "\user": this account, whatever it is an alias for */
+	bool plain = str_eat(&item, '\\');
+	if (!address_take(x->policy, without_angles(item), &x->arena, &child->address))
+		return bad_item(x, n, item, "is no address");
+	n->self_alias |= str_ieq(child->address.whole, n->address.whole);
+	child->no_virtual = child->no_alias = plain;
+	return add_child(x, child);
+}
+
+static bool expand_alias(struct expansion *x, struct node *n, bool *found)
+{
+	scoped_buf struct buf value = { 0 };
+	enum address_class class;
+
+	*found = false;
+	if (n->no_alias || x->policy->alias.n == 0)
+		return true;
+	if (!decide_class(x->policy, n->address.domain, &class))
+		return trouble(x, n);
+	if (class != CLASS_LOCAL)
+		return true;
+	enum dict_result r = address_find(x->policy, &x->policy->alias, &n->address, FORM_LOCAL, &value, NULL);
+	if (r == DICT_ERROR)
+		return trouble(x, n);
+	*found = r == DICT_FOUND;
+	return !*found || each_item(x, n, buf_str(&value), alias_item, FORM_LOCAL);
+}
+
+/* ---- finals ---- */
+
+static bool add_final(struct expansion *x, struct node *n)
+{
+	scoped_buf struct buf key = { 0 };
+	struct way way;
+
+	addr_key(n->address.whole, &key);
+	if (table_set(&x->finals, buf_str(&key), n))
+		return true;
+	struct reply why = route_find(x->policy, &n->address, &x->arena, &way);
+	if (why.code != 250)
+		return fail(x, why);
+	struct str parts[ROUTE_PARTS] = { n->address.whole, n->root->given, way.transport, way.nexthop, way.user };
+	for (size_t i = 0; i < ROUTE_PARTS; i++)
+		if (!strs_add(&x->out->raw, &x->out->list, parts[i]))
+			return fail(x, REPLY(452, 4, 5, 3, "Too many recipients after alias expansion"));
+	return true;
+}
+
+static bool expand_node(struct expansion *x, struct node *n)
+{
+	bool found;
+
+	if (!expand_virtual(x, n, &found))
+		return false;
+	if (!found && !expand_alias(x, n, &found))
+		return false;
+	return found || add_final(x, n);
+}
+
+static bool add_root(struct expansion *x, struct str given)
+{
+	struct node *n = arena_alloc(&x->arena, sizeof(*n));
+
+	*n = (struct node){ .root = n, .given = given };
+	if (!address_take(x->policy, given, &x->arena, &n->address))
+		return fail(x, reply_make(550, 5, 1, 3, "<%.*s>: Bad recipient address syntax", STR_ARG(given)));
+	append(x, n);
+	return true;
+}
+
+static struct reply run(struct expansion *x, const struct strs *given, const uint32_t *authority)
+{
+	struct str s;
+	size_t at = 0;
+
+	x->end = &x->first;
+	x->out->raw.limit = EXPAND_ROUTES_MAX;
+	while (!x->why.code && strs_next(given, &at, &s))
+		add_root(x, s);
+	for (struct node *n = x->first; n && !x->why.code; n = n->next) {
+		struct reply r = { .code = 250 };
+		if (authority && !n->parent)
+			r = decide_given(x->policy, *authority, n->given, &n->address);
+		if (r.code != 250)
+			fail(x, r);
+		else
+			expand_node(x, n);
+	}
+	return x->why.code ? x->why : REPLY(250, 2, 0, 0, "Ok");
+}
+
+struct reply expand(struct policy *p, uint32_t authority, const struct strs *given, struct routes *out)
+{
+	__attribute__((cleanup(expansion_free))) struct expansion x = { .policy = p, .out = out };
+
+	return run(&x, given, &authority);
+}
+
+struct reply expand_check(struct policy *p, struct str recipient)
+{
+	scoped_routes struct routes out = { 0 };
+	__attribute__((cleanup(expansion_free))) struct expansion x = { .policy = p, .out = &out };
+	scoped_buf struct buf raw = { 0 };
+	struct strs given = { 0 };
+
+	strs_add(&raw, &given, recipient);
+	return run(&x, &given, NULL);
+}

@@ -1,0 +1,29 @@
+/*
+ * expand - recipients to final ones: aliases of aliases, then the way for each.
+ *
+ * Iterative, with a list of what is still to look at. Loops, depth and number are limited; a final recipient that is
+ * reached twice appears once.
+ */
+#ifndef LOOKUPD_EXPAND_H
+#define LOOKUPD_EXPAND_H
+
+#include "decide.h"
+#include "ipc/messages.h"
+
+/* `routes` must fit into a frame beside the rest of the answer; a text of an answer is shorter than this. */
+enum { EXPAND_ROUTES_MAX = 76 << 10, EXPAND_NODES_MAX = 100000 };
+
+struct routes {
+	struct buf raw;
+	struct strs list; /* ROUTE_PARTS strings for each final recipient; lies in raw */
+};
+
+static inline void routes_free(struct routes *r) { buf_free(&r->raw); }
+#define scoped_routes __attribute__((cleanup(routes_free)))
+
+/* Code 250 and `out` (empty before), or why not: then `out` is undefined. */
+struct reply expand(struct policy *p, uint32_t authority, const struct strs *given, struct routes *out);
+/* The same for one recipient that decide_recipient has taken: would it be expanded? */
+struct reply expand_check(struct policy *p, struct str recipient);
+
+#endif

@@ -1,0 +1,23 @@
+/* lookupd - what its files share. */
+#ifndef LOOKUPD_LOOKUPD_H
+#define LOOKUPD_LOOKUPD_H
+
+#include "policy.h"
+#include "proc/daemon.h"
+
+struct lookupd {
+	struct run *run;
+	struct policy policy;
+	struct table accounts; /* of this host, lower case; as they were at start */
+	struct timer end;
+};
+
+/* The tables as they are now, for one question. */
+struct policy *lookupd_policy(struct channel *ch);
+
+extern const struct ipc_handler smtpd_handlers[];
+extern const size_t smtpd_handlers_n;
+extern const struct ipc_handler qmgr_handlers[];
+extern const size_t qmgr_handlers_n;
+
+#endif

@@ -1,0 +1,193 @@
+#include "policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "mail/addr.h"
+
+enum { TELL_MS = 60000, RETRY_MS = 5000 };
+
+struct source {
+	struct source *next;
+	struct str spec;
+	struct dict *dict; /* NULL: accounts, or not open */
+	bool accounts;
+	bool told;
+	int64_t told_ms, retry_ms;
+};
+
+static void tell(struct policy *p, struct source *s, const char *text)
+{
+	char line[400];
+
+	if (s->told && p->now_ms - s->told_ms < TELL_MS)
+		return;
+	s->told = true;
+	s->told_ms = p->now_ms;
+	snprintf(line, sizeof(line), "table %s", text);
+	p->world.tell(p->world.arg, line);
+}
+
+static void tell_warning(struct policy *p, struct source *s)
+{
+	char text[360];
+
+	if (!*dict_warning(s->dict))
+		return;
+	snprintf(text, sizeof(text), "%.*s: %s", STR_ARG(str_head(s->spec, 120)), dict_warning(s->dict));
+	tell(p, s, text);
+}
+
+static void source_open(struct policy *p, struct source *s)
+{
+	struct err err = { 0 };
+
+	s->retry_ms = p->now_ms + RETRY_MS;
+	s->dict = p->world.open(p->world.arg, s->spec, &err);
+	if (s->dict)
+		tell_warning(p, s);
+	else
+		tell(p, s, err.text);
+}
+
+/* proxy: tells Postfix to ask another process, which is what lookupd is anyway. */
+static struct source *source_find(struct policy *p, struct str spec)
+{
+	struct source *s = p->sources;
+
+	str_eat_word(&spec, STR("proxy:"));
+	while (s && !str_eq(s->spec, spec))
+		s = s->next;
+	if (s)
+		return s;
+	s = arena_alloc(&p->arena, sizeof(*s));
+	s->spec = arena_str(&p->arena, spec);
+	s->accounts = str_eq(spec, STR("unix:passwd.byname"));
+	s->next = p->sources;
+	p->sources = s;
+	if (!s->accounts)
+		source_open(p, s);
+	return s;
+}
+
+static struct str lower(struct arena *arena, struct str s)
+{
+	char *copy = arena_alloc(arena, s.n + 1);
+
+	for (size_t i = 0; i < s.n; i++)
+		copy[i] = ascii_lower(s.p[i]);
+	return str_of(copy, s.n);
+}
+
+static void maps_open(struct policy *p, struct maps *m, struct str value)
+{
+	struct str rest = value, item;
+	size_t n = 0;
+
+	while (conf_list_next(&rest, &item))
+		n++;
+	m->items = arena_alloc(&p->arena, (n + 1) * sizeof(*m->items));
+	while (conf_list_next(&value, &item)) {
+		/* [IPv6:...] is a domain, not a table */
+		bool is_table = item.p[0] != '[' && str_find(item, ':') > 0;
+		struct maps_item *i = &m->items[m->n++];
+		if (is_table)
+			i->source = source_find(p, item);
+		else
+			i->name = lower(&p->arena, item);
+	}
+}
+
+void policy_open(struct policy *p, const struct lookupd_conf *conf, const struct policy_world *world, int64_t now_ms)
+{
+	*p = (struct policy){ .world = *world, .now_ms = now_ms };
+	p->myorigin = lower(&p->arena, conf->myorigin);
+	p->delimiter = arena_str(&p->arena, conf->recipient_delimiter);
+	p->recursion_limit = (size_t)conf->virtual_alias_recursion_limit;
+	p->expansion_limit = (size_t)conf->virtual_alias_expansion_limit;
+	maps_open(p, &p->mydestination, conf->mydestination);
+	maps_open(p, &p->local_recipient, conf->local_recipient_maps);
+	maps_open(p, &p->alias, conf->alias_maps);
+	maps_open(p, &p->virtual_alias_domains, conf->virtual_alias_domains);
+	maps_open(p, &p->virtual_alias, conf->virtual_alias_maps);
+	maps_open(p, &p->virtual_mailbox_domains, conf->virtual_mailbox_domains);
+	maps_open(p, &p->virtual_mailbox, conf->virtual_mailbox_maps);
+	maps_open(p, &p->relay_domains, conf->relay_domains);
+	maps_open(p, &p->relay_recipient, conf->relay_recipient_maps);
+	maps_open(p, &p->sender_login, conf->smtpd_sender_login_maps);
+	maps_open(p, &p->transport, conf->transport_maps);
+}
+
+void policy_close(struct policy *p)
+{
+	for (struct source *s = p->sources; s; s = s->next)
+		dict_close(s->dict);
+	arena_free(&p->arena);
+	*p = (struct policy){ 0 };
+}
+
+static void source_refresh(struct policy *p, struct source *s)
+{
+	struct err err = { 0 };
+
+	if (s->accounts)
+		return;
+	if (!s->dict) {
+		if (p->now_ms >= s->retry_ms)
+			source_open(p, s);
+		return;
+	}
+	switch (dict_changed(s->dict, p->now_ms, &err)) {
+	case DICT_SAME: return;
+	case DICT_NEW: tell_warning(p, s); return;
+	case DICT_STALE: tell(p, s, err.text); return;
+	}
+}
+
+void policy_refresh(struct policy *p, int64_t now_ms)
+{
+	p->now_ms = now_ms;
+	for (struct source *s = p->sources; s; s = s->next)
+		source_refresh(p, s);
+}
+
+static enum dict_result accounts_get(const struct policy *p, struct str key, struct buf *value)
+{
+	if (!p->world.accounts)
+		return DICT_ERROR;
+	buf_reset(value);
+	return addr_key(key, value) && table_get(p->world.accounts, buf_str(value)) ? DICT_FOUND : DICT_MISSING;
+}
+
+static enum dict_result source_get(struct policy *p, struct source *s, struct str key, struct buf *value)
+{
+	struct err err = { 0 };
+
+	if (s->accounts)
+		return accounts_get(p, key, value);
+	if (!s->dict)
+		return DICT_ERROR;
+	enum dict_result r = dict_get(s->dict, key, value, &err);
+	if (r == DICT_ERROR) {
+		char text[400];
+		snprintf(text, sizeof(text), "%.*s: %s", STR_ARG(str_head(s->spec, 120)), err.text);
+		tell(p, s, text);
+	}
+	return r;
+}
+
+enum dict_result maps_get(struct policy *p, const struct maps *m, struct str key, struct buf *value)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const struct maps_item *item = &m->items[i];
+		if (!item->source && str_ieq(item->name, key)) {
+			buf_reset(value);
+			return buf_add(value, key) ? DICT_FOUND : DICT_ERROR;
+		}
+		enum dict_result r = item->source ? source_get(p, item->source, key, value) : DICT_MISSING;
+		if (r != DICT_MISSING)
+			return r;
+	}
+	return DICT_MISSING;
+}

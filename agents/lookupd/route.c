@@ -1,0 +1,124 @@
+#include "route.h"
+
+#include "dict/user.h"
+
+static const char *const presets[] = {
+	[CLASS_LOCAL] = "local",
+	[CLASS_ALIAS] = "virtual", /* no such user: the delivery says so, to the sender */
+	[CLASS_MAILBOX] = "virtual",
+	[CLASS_RELAY] = "relay",
+	[CLASS_OTHER] = "smtp",
+};
+
+/* ---- mailbox users ---- */
+
+static struct str lower(struct str s, struct arena *arena)
+{
+	char *copy = arena_alloc(arena, s.n + 1);
+
+	for (size_t i = 0; i < s.n; i++)
+		copy[i] = ascii_lower(s.p[i]);
+	return str_of(copy, s.n);
+}
+
+/* An account may be called user+ext; else the extension is not part of its name. */
+static bool account_name(struct policy *p, const struct address *a, struct arena *arena, struct str *out)
+{
+	scoped_buf struct buf value = { 0 };
+	enum dict_result r = a->extended ? maps_get(p, &p->local_recipient, a->local, &value) : DICT_MISSING;
+
+	*out = lower(r == DICT_FOUND ? a->local : a->user, arena);
+	return r != DICT_ERROR;
+}
+
+/* The value of a table names the user when it looks like one; Postfix's own tables have a path or any word there. */
+static bool mailbox_name(struct policy *p, const struct address *a, struct arena *arena, struct str *out)
+{
+	scoped_buf struct buf value = { 0 }, name = { 0 };
+	enum address_form form = FORM_PLAIN;
+	enum dict_result r = address_find(p, &p->virtual_mailbox, a, FORM_MAILBOX, &value, &form);
+	struct str base = form == FORM_FULL && r == DICT_FOUND ? a->local : a->user;
+
+	if (r == DICT_ERROR)
+		return false;
+	bool named = r == DICT_FOUND && str_find(buf_str(&value), '@') > 0 && user_canonical(buf_str(&value), STR(""), &name);
+	if (named)
+		*out = arena_str(arena, buf_str(&name));
+	else
+		*out = lower(str_from(arena_printf(arena, "%.*s@%.*s", STR_ARG(base), STR_ARG(a->domain))), arena);
+	return true;
+}
+
+static bool find_user(struct policy *p, const struct address *a, struct arena *arena, struct way *way)
+{
+	if (str_eq(way->transport, STR("local")))
+		return account_name(p, a, arena, &way->user);
+	if (str_eq(way->transport, STR("virtual")))
+		return mailbox_name(p, a, arena, &way->user);
+	return true;
+}
+
+/* ---- transport_maps ---- */
+
+/* The address, then the domain, its parents as ".parent", then "*" (Postfix's transport(5)). */
+static enum dict_result find_transport(struct policy *p, const struct address *a, struct buf *value)
+{
+	struct str domain = a->domain;
+	enum dict_result r = address_find(p, &p->transport, a, FORM_FULL | FORM_PLAIN, value, NULL);
+
+	if (r == DICT_MISSING)
+		r = maps_get(p, &p->transport, domain, value);
+	while (r == DICT_MISSING && domain.n > 1) {
+		ptrdiff_t dot = str_find(str_skip(domain, 1), '.');
+		if (dot < 0)
+			break;
+		domain = str_skip(domain, (size_t)dot + 1);
+		r = maps_get(p, &p->transport, domain, value);
+	}
+	return r == DICT_MISSING ? maps_get(p, &p->transport, STR("*"), value) : r;
+}
+
+static bool is_known(struct str transport)
+{
+	for (size_t i = 0; i < COUNT(presets); i++)
+		if (str_eq(transport, str_from(presets[i])))
+			return true;
+	return false;
+}
+
+/* "transport:nexthop", either part may be empty. */
+static bool take_transport(struct str value, enum address_class class, struct arena *arena, struct way *way)
+{
+	struct str name = str_trim(str_cut(&value, ':'));
+
+	value = str_trim(value);
+	if (value.n > 0)
+		way->nexthop = arena_str(arena, value);
+	if (name.n > 0)
+		way->transport = arena_str(arena, name);
+	/* The queue lets mail from anyone go by relay, never by smtp: to our own domains it is relaying by that word too. */
+	if (class != CLASS_OTHER && str_eq(name, STR("smtp")))
+		way->transport = STR("relay");
+	return is_known(way->transport);
+}
+
+struct reply route_find(struct policy *p, const struct address *a, struct arena *arena, struct way *out)
+{
+	scoped_buf struct buf value = { 0 };
+	enum address_class class;
+
+	if (!decide_class(p, a->domain, &class))
+		return decide_trouble(a->whole);
+	*out = (struct way){ .transport = str_from(presets[class]), .nexthop = a->domain };
+	if (p->transport.n > 0) {
+		enum dict_result r = find_transport(p, a, &value);
+		if (r == DICT_ERROR)
+			return decide_trouble(a->whole);
+		if (r == DICT_FOUND && !take_transport(buf_str(&value), class, arena, out))
+			return reply_make(451, 4, 3, 5, "<%.*s>: transport_maps names '%.*s', which is none of local, virtual, relay, smtp",
+					  STR_ARG(a->whole), STR_ARG(out->transport));
+	}
+	if (!find_user(p, a, arena, out))
+		return decide_trouble(a->whole);
+	return REPLY(250, 2, 0, 0, "Ok");
+}

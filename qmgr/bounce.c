@@ -1,0 +1,109 @@
+#include "bounce.h"
+
+#include "mail/header.h"
+#include "base/utf8.h"
+
+/* A value from outside, on one line. */
+static bool add_clean(struct buf *out, struct str s)
+{
+	if (!buf_reserve(out, s.n))
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		buf_addc(out, s.p[i] >= 0x20 && s.p[i] < 0x7f ? s.p[i] : '?');
+	return true;
+}
+
+static bool add_line(struct buf *out, const char *before, struct str value, const char *after)
+{
+	return buf_add(out, str_from(before)) && add_clean(out, value) && buf_add(out, str_from(after));
+}
+
+static bool add_boundary(const struct bounce *b, const char *end, struct buf *out)
+{
+	return add_line(out, "\n--", queue_id_str(&b->id), "/") && add_line(out, "", b->host, end);
+}
+
+static bool add_head(const struct bounce *b, struct buf *out)
+{
+	return add_line(out, "Date: ", b->date, "\n") &&
+	       add_line(out, "From: Mail Delivery System <MAILER-DAEMON@", b->host, ">\n") &&
+	       add_line(out, "To: <", b->env->sender, ">\n") &&
+	       add_line(out, "Message-ID: <", queue_id_str(&b->id), "@") && add_line(out, "", b->host, ">\n") &&
+	       buf_add(out, STR("Subject: Undelivered Mail Returned to Sender\n"
+				"Auto-Submitted: auto-replied\n"
+				"MIME-Version: 1.0\n"
+				"Content-Type: multipart/report; report-type=delivery-status;\n")) &&
+	       add_line(out, "\tboundary=\"", queue_id_str(&b->id), "/") && add_line(out, "", b->host, "\"\n") &&
+	       buf_add(out, STR("\nThis is a MIME-encapsulated message.\n"));
+}
+
+/* For people. */
+static bool add_words(const struct bounce *b, struct buf *out)
+{
+	bool ok = add_boundary(b, "\nContent-Description: Notification\nContent-Type: text/plain; charset=us-ascii\n\n", out) &&
+		  add_line(out, "This is the mail system at host ", b->host,
+			   ".\n\nYour message could not be delivered to one or more recipients.\n"
+			   "What follows is what was said about each of them; the beginning of\n"
+			   "your message is attached.\n");
+
+	for (uint32_t i = 0; ok && i < b->env->n; i++) {
+		const struct env_recipient *r = &b->env->recipients[i];
+		if (r->state != ENV_FAILED)
+			continue;
+		ok = add_line(out, "\n<", r->address, ">: ") && add_line(out, "", r->text, "\n");
+	}
+	return ok;
+}
+
+static bool add_status_of(const struct env_recipient *r, struct buf *out)
+{
+	if (r->original.n > 0 && !add_line(out, "\nOriginal-Recipient: rfc822; ", r->original, ""))
+		return false;
+	return add_line(out, "\nFinal-Recipient: rfc822; ", r->address, "\nAction: failed\n") &&
+	       add_line(out, "Status: ", r->status, "\n") && add_line(out, "Diagnostic-Code: X-Tayori; ", r->text, "\n");
+}
+
+/* For programs. */
+static bool add_status(const struct bounce *b, struct buf *out)
+{
+	bool ok = add_boundary(b, "\nContent-Description: Delivery report\nContent-Type: message/delivery-status\n\n", out) &&
+		  add_line(out, "Reporting-MTA: dns; ", b->host, "\n");
+
+	if (ok && b->env->envid.n > 0)
+		ok = add_line(out, "Original-Envelope-Id: ", b->env->envid, "\n");
+	ok = ok && add_line(out, "X-Tayori-Queue-ID: ", queue_id_str(&b->env->id), "\n") &&
+	     add_line(out, "Arrival-Date: ", b->arrival_date, "\n");
+	for (uint32_t i = 0; ok && i < b->env->n; i++)
+		if (b->env->recipients[i].state == ENV_FAILED)
+			ok = add_status_of(&b->env->recipients[i], out);
+	return ok;
+}
+
+/* Whole lines only. */
+static struct str headers_of(struct str content)
+{
+	struct header_iter it = header_begin(str_head(content, BOUNCE_HEADERS_MAX));
+	struct header_field field;
+
+	while (header_next(&it, &field)) {
+	}
+	struct str head = str_head(content, it.at < BOUNCE_HEADERS_MAX ? it.at : BOUNCE_HEADERS_MAX);
+	return str_head(head, (size_t)(str_rfind(head, '\n') + 1));
+}
+
+static bool add_headers(const struct bounce *b, struct buf *out)
+{
+	struct str head = headers_of(b->content);
+	const char *type = ascii_only(head) ? "\nContent-Description: Undelivered Message Headers\n"
+					      "Content-Type: text/rfc822-headers\n\n"
+					    : "\nContent-Description: Undelivered Message Headers\n"
+					      "Content-Type: text/rfc822-headers\nContent-Transfer-Encoding: 8bit\n\n";
+
+	return add_boundary(b, type, out) && buf_add(out, head);
+}
+
+bool bounce_write(const struct bounce *b, struct buf *out)
+{
+	return add_head(b, out) && add_words(b, out) && add_status(b, out) && add_headers(b, out) &&
+	       add_boundary(b, "--\n", out);
+}

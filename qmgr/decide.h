@@ -1,0 +1,35 @@
+/* decide - the queue's policy as pure functions: facts in, reply or time out. */
+#ifndef QMGR_DECIDE_H
+#define QMGR_DECIDE_H
+
+#include "conf.h"
+#include "ipc/messages.h"
+#include "queue/queue.h"
+#include "smtp/reply.h"
+
+enum { ADDRESS_MAX = 320, HEAD_ROOM = 64 << 10 };
+
+/* Code 0: fine. Everything in `m` but the id, which is the channel's business. */
+struct reply decide_commit(const struct commit *m, const struct qmgr_conf *conf);
+/* No NUL and no CR: a message in the queue has LF line ends. */
+bool decide_content_ok(struct str bytes);
+/* Is there room for `size` more octets? 452 4.3.1 when not. Code 0: yes. */
+struct reply decide_room(const struct queue_space *space, uint64_t size, const struct qmgr_conf *conf);
+/* May mail that came with this authority go by this transport? Code 0: yes. */
+struct reply decide_transport(uint32_t authority, struct str transport);
+/* What a failed system call means for whoever commits. */
+struct reply decide_errno(int error);
+/* The reply that a peer named; anything that is none counts as 451. */
+struct reply decide_reply(uint16_t code, struct str status, struct str text);
+
+/* Wait after the n-th attempt, n from 1. */
+int64_t decide_backoff_ms(uint32_t attempts, const struct qmgr_conf *conf);
+bool decide_expired(int64_t arrival_us, int64_t now_us, struct str sender, const struct qmgr_conf *conf);
+/* The enhanced status that fits the state: `status` when it is well formed and of that class. */
+struct str decide_status(enum env_state state, struct str status);
+/* One of defer_transports. */
+bool decide_deferred(struct str transport, const struct qmgr_conf *conf);
+/* Does local have it? Others have no deliverer. */
+bool decide_is_local(struct str transport);
+
+#endif

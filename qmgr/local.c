@@ -1,0 +1,54 @@
+/* The side that delivers: jobs for local, which has the mailboxes. */
+#include <errno.h>
+
+#include "qmgr.h"
+
+static void fail_later(void *arg)
+{
+	work_job_over(((struct call *)arg)->arg, true);
+}
+
+static void delivered(void *arg, enum call_result result, void *message)
+{
+	struct job *job = arg;
+	const struct delivered *m = message;
+
+	if (result != CALL_OK || m->result < DELIVERY_DONE || m->result > DELIVERY_FAILED) {
+		work_job_over(job, true);
+		return;
+	}
+	static const enum env_state states[] = { ENV_DELIVERED, ENV_DEFERRED, ENV_FAILED };
+	work_result(job->work, job->number, states[m->result - DELIVERY_DONE], m->status, m->text);
+	work_job_over(job, false);
+}
+
+void local_deliver(struct job *job)
+{
+	struct work *w = job->work;
+	struct qmgr *q = w->qmgr;
+	const struct env_recipient *r = &w->env.recipients[job->number];
+	struct deliver m = {
+		.user = r->user,
+		.queue_id = queue_id_str(&w->env.id),
+		.number = job->number,
+		.sender = w->env.sender,
+		.recipient = r->address,
+		.original = r->original,
+		.arrival_us = w->env.arrival_us,
+		.size = w->env.content_size,
+		.again = w->entry->again,
+	};
+
+	if (w->content < 0)
+		w->content = queue_open_content(&q->queue, &w->env.id);
+	m.content = w->content;
+	if (w->content >= 0) {
+		channel_call(run_server(q->run, "local"), &deliver_schema, &m, &delivered_schema,
+			     qmgr_conf(q)->qmgr_delivery_timeout, &job->call, delivered, job);
+		return;
+	}
+	log_line(&q->run->log, LOG_ERROR, "%s: the message cannot be opened: %s", w->env.id.text, strerror(errno));
+	/* as from a peer: never from within the schedule's turn */
+	job->call.arg = job;
+	timer_set(&job->call.timer, q->run->loop, 0, fail_later, &job->call);
+}

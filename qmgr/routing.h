@@ -1,0 +1,26 @@
+/* routing - asks lookupd for the final recipients, a chunk of them at a time. */
+#ifndef QMGR_ROUTING_H
+#define QMGR_ROUTING_H
+
+#include "qmgr.h"
+
+/* A question, embedded in whoever asks, who fills in the first five. */
+struct routing {
+	struct qmgr *qmgr;
+	uint32_t authority;
+	struct strs given;   /* lives until `done` */
+	struct arena *arena; /* of the answers */
+	/* Code 250: take them with routing_take. Else why not; then call routing_cancel. */
+	void (*done)(struct routing *r, const struct reply *why);
+	size_t at;	     /* of what was asked */
+	struct buf found;    /* struct env_recipient, one behind the other */
+	struct call call;
+};
+
+/* `done` is not called from here. */
+void routing_start(struct routing *r);
+/* The recipients, in the arena, at least one; their number. */
+uint32_t routing_take(struct routing *r, struct env_recipient **out);
+void routing_cancel(struct routing *r);
+
+#endif

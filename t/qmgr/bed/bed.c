@@ -1,0 +1,249 @@
+#include "qmgr/bed/bed.h"
+
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "io/fd.h"
+
+enum { WAIT_MS = 10000 };
+
+void bed_make(struct bed *b)
+{
+	*b = (struct bed){ .authority = AUTHORITY_MX };
+	b->dir = harness_mkdir(&b->arena);
+	b->queue = arena_printf(&b->arena, "%s/queue", b->dir);
+	ck_assert_int_eq(mkdir(b->queue, 0700), 0);
+}
+
+static void listen_here(struct bed *b)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	scoped_fd int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/s", b->dir);
+	unlink(at.sun_path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	ck_assert_int_eq(listen(fd, 16), 0);
+	struct listener l = { .name = STR("queue"), .socket = fd };
+	ck_assert_int_eq(frame_send(b->h.control, &listener_schema, false, 0, &l), 0);
+}
+
+void bed_run(struct bed *b, const char *const settings[])
+{
+	harness_begin(&b->h, "qmgr");
+	harness_set(&b->h, "queue_directory", b->queue);
+	harness_set(&b->h, "myhostname", "mail.test");
+	harness_set(&b->h, "setgid_group", "");
+	harness_set(&b->h, "queue_minfree", "1");
+	for (size_t i = 0; settings && settings[i]; i += 2)
+		harness_set(&b->h, settings[i], settings[i + 1]);
+	b->smtpd = harness_client(&b->h, "smtpd", "smtp", b->authority);
+	b->lookupd = harness_server(&b->h, "lookupd");
+	b->local = harness_server(&b->h, "local");
+	listen_here(b);
+	ck_assert(harness_run(&b->h));
+}
+
+void bed_stop(struct bed *b, bool by_kill)
+{
+	if (by_kill)
+		kill(b->h.pid, SIGKILL);
+	int status = harness_end(&b->h);
+	ck_assert_int_eq(status, by_kill ? 128 + SIGKILL : 0);
+	close(b->smtpd);
+	close(b->lookupd);
+	close(b->local);
+}
+
+void bed_free(struct bed *b)
+{
+	harness_rmdir(b->dir);
+	buf_free(&b->frame);
+	arena_free(&b->arena);
+}
+
+static uint32_t take(struct bed *b, int fd, const struct ipc_schema *schema, bool answer, void *message)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	struct frame_head head;
+	struct str payload;
+	int fds[IPC_FDS_MAX];
+	size_t n_fds = 0;
+
+	if (poll(&p, 1, WAIT_MS) != 1) {
+		harness_logged(&b->h, "\n", 0);
+		ck_abort_msg("no %s; log: %.*s", schema->name, STR_ARG(buf_str(&b->h.log)));
+	}
+	ck_assert_int_eq(frame_receive(fd, &b->frame, &head, &payload, fds, &n_fds), 1);
+	ck_assert_msg(head.type == schema->type && head.answer == answer, "type %d instead of %s", head.type, schema->name);
+	ck_assert(ipc_decode(schema, payload, fds, n_fds, message));
+	return head.serial;
+}
+
+uint32_t bed_take(struct bed *b, int fd, const struct ipc_schema *schema, void *message)
+{
+	return take(b, fd, schema, false, message);
+}
+
+uint32_t bed_answer(struct bed *b, int fd, const struct ipc_schema *schema, void *message)
+{
+	return take(b, fd, schema, true, message);
+}
+
+bool bed_silent(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, ms) == 0;
+}
+
+struct queue_id bed_id(struct bed *b)
+{
+	struct queue_ids_answer a;
+	struct queue_id id;
+	struct str text;
+	size_t at = 0;
+
+	frame_send(b->smtpd, &queue_ids_schema, false, ++b->serial, &(struct queue_ids){ .count = 1 });
+	bed_answer(b, b->smtpd, &queue_ids_answer_schema, &a);
+	ck_assert(strs_next(&a.ids, &at, &text) && queue_id_parse(text, &id));
+	return id;
+}
+
+void bed_commit(struct bed *b, const struct queue_id *id, const char *to, struct commit *m)
+{
+	struct str rest = str_from(to);
+	struct buf list = { 0 };
+	static const char head[] = "Subject: x\n", body[] = "\nbody\n";
+
+	*m = (struct commit){ .queue_id = queue_id_str(id),
+			      .sender = STR("from@v.test"),
+			      .client_name = STR("unknown"),
+			      .client_address = STR("192.0.2.1"),
+			      .head = str_from(head),
+			      .body = str_from(body) };
+	m->size = m->head.n + m->body.n;
+	while (rest.n > 0)
+		strs_add(&list, &m->recipients, str_cut(&rest, ' '));
+	m->recipients.raw = arena_str(&b->arena, buf_str(&list));
+	buf_free(&list);
+}
+
+uint32_t bed_send(struct bed *b, const struct commit *m)
+{
+	ck_assert_int_eq(frame_send(b->smtpd, &commit_schema, false, ++b->serial, m), 0);
+	return b->serial;
+}
+
+static bool add_route(struct str given, struct buf *list, struct strs *routes)
+{
+	bool far = str_ends(given, STR("@far.test"));
+	struct str rest = given, user = str_cut(&rest, '@');
+
+	if (!far && !str_ends(given, STR("@v.test")))
+		return false;
+	struct str parts[ROUTE_PARTS] = { given, given, far ? STR("smtp") : STR("virtual"), far ? STR("far.test") : STR(""),
+					  far ? STR("") : user };
+	for (size_t i = 0; i < ROUTE_PARTS; i++)
+		strs_add(list, routes, parts[i]);
+	return true;
+}
+
+void bed_route(struct bed *b)
+{
+	struct route_answer a = { .code = 250, .status = STR("2.0.0"), .text = STR("ok") };
+	struct buf list = { 0 };
+	struct route m;
+	struct str given;
+	size_t at = 0;
+	uint32_t serial = bed_take(b, b->lookupd, &route_schema, &m);
+
+	while (strs_next(&m.recipients, &at, &given))
+		if (!add_route(given, &list, &a.routes))
+			a = (struct route_answer){ 550, STR("5.1.1"), STR("unknown"), { 0 } };
+	ck_assert_int_eq(frame_send(b->lookupd, &route_answer_schema, true, serial, &a), 0);
+	buf_free(&list);
+}
+
+uint16_t bed_code(struct bed *b)
+{
+	struct committed c;
+
+	bed_answer(b, b->smtpd, &committed_schema, &c);
+	return c.code;
+}
+
+struct queue_id bed_accept(struct bed *b, const char *to)
+{
+	struct queue_id id = bed_id(b);
+	struct commit m;
+
+	bed_commit(b, &id, to, &m);
+	bed_send(b, &m);
+	bed_route(b);
+	ck_assert_int_eq(bed_code(b), 250);
+	return id;
+}
+
+uint32_t bed_delivery(struct bed *b, struct deliver *m)
+{
+	uint32_t serial = bed_take(b, b->local, &deliver_schema, m);
+
+	ck_assert_int_ge(m->content, 0);
+	close(m->content);
+	return serial;
+}
+
+void bed_deliver_as(struct bed *b, uint32_t serial, uint8_t result, const char *status, const char *text)
+{
+	struct delivered d = { result, str_from(status), str_from(text) };
+
+	ck_assert_int_eq(frame_send(b->local, &delivered_schema, true, serial, &d), 0);
+}
+
+int bed_tool(struct bed *b)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	snprintf(at.sun_path, sizeof(at.sun_path), "%s/s", b->dir);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+struct queue_acted bed_act(struct bed *b, const char *verb, const char *which)
+{
+	scoped_fd int fd = bed_tool(b);
+	struct queue_acted acted;
+
+	frame_send(fd, &queue_act_schema, false, 1, &(struct queue_act){ str_from(verb), str_from(which) });
+	bed_answer(b, fd, &queue_acted_schema, &acted);
+	return acted;
+}
+
+size_t bed_files(const struct bed *b, const char *folder)
+{
+	char path[300];
+	struct dirent *d;
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", b->queue, folder);
+	DIR *dir = opendir(path);
+	ck_assert_ptr_nonnull(dir);
+	while ((d = readdir(dir)))
+		n += d->d_name[0] != '.';
+	closedir(dir);
+	return n;
+}
+
+void bed_await_files(const struct bed *b, size_t n)
+{
+	for (int i = 0; i < WAIT_MS / 10 && bed_files(b, "env") != n; i++)
+		usleep(10000);
+	ck_assert_uint_eq(bed_files(b, "env"), n);
+}

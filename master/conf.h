@@ -9,7 +9,7 @@
 	CONF(daemon_directory, folder, "/usr/local/libexec/tayori", "1", "", "Where the daemons' programs are.")         \
 	CONF(control_directory, folder, "/run/tayori", "1", "", "Sockets of this instance: for the commands, and those of unix services.") \
 	CONF(inet_interfaces, text, "all", "1", "", "Addresses on which services listen that name only a port: all, loopback-only, or a list.") \
-	CONF(setgid_group, text, "tayori-queue", "", "", "Members of this group may read and change the queue, as root may.") \
+	CONF_SETGID_GROUP(CONF)                                                                                        \
 	CONF(service_throttle_time, time, "60s", "1s", "1h", "A service that keeps dying is started no more often than this; the pause grows up to it.") \
 	CONF(landlock_enable, bool, "yes", "", "", "Use Landlock where the kernel has it, beside uid, root and seccomp.") \
 	CONF(service_user, text, "", "", "", "For -o in master.cf: the system user of this service, when it is not the daemon's own.") \

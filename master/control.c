@@ -10,7 +10,7 @@
 #include "io/fd.h"
 #include "ipc/messages.h"
 
-enum { STOP_MS = 15000 };
+enum { STOP_MS = 15000, SERVICES_MAX = 256 };
 
 static void add_json_text(struct buf *out, const char *text)
 {
@@ -27,6 +27,10 @@ static void status(struct master *m, struct buf *out)
 	for (const struct service *s = m->services; s; s = s->next) {
 		buf_add(out, STR("{\"service\":\""));
 		add_json_text(out, s->name);
+		for (const struct config_service *f = s->facts->members; f; f = f->next) {
+			buf_addc(out, ',');
+			add_json_text(out, arena_str(&m->config->arena, f->name).p);
+		}
 		buf_addf(out, "\",\"daemon\":\"%s\",\"pid\":%d,\"state\":\"%s\",\"seconds\":%lld,\"restarts\":%u,\"walls\":\"%s\"}\n",
 			 s->facts->daemon->name, (int)s->pid, !s->pid ? "down" : s->ready ? "ready" : "starting",
 			 s->pid ? (long long)(clock_mono_ms() - s->started_ms) / 1000 : 0LL, s->restarts, s->walls);
@@ -46,37 +50,49 @@ static void collect(void *arg, bool fatal, const char *file, size_t line, const 
 	log_line(&t->m->log, fatal ? LOG_ERROR : LOG_WARNING, "%s: %s:%zu: %s", fatal ? "error" : "warning", file, line, text);
 }
 
-static const struct config_service *same_service(const struct config *c, const struct service *s)
+/* What the new configuration makes of a service: to be taken over when all is known to be good. */
+struct change {
+	struct service *service;
+	const struct config_service *now; /* NULL: it leaves */
+	struct listeners *fresh;
+};
+
+static const struct config_service *find_facts(const struct config *c, const struct service *s)
 {
-	for (const struct config_service *f = c->services; f; f = f->next)
-		if (str_eq(f->name, str_from(s->name)) && f->daemon == s->facts->daemon && str_eq(f->type, s->facts->type))
-			return f;
-	return NULL;
+	const struct config_service *f = c->services;
+
+	while (f && !service_is(s, f))
+		f = f->next;
+	return f;
 }
 
-static bool known(const struct master *m, const struct config_service *f)
+static bool is_served(const struct master *m, const struct config_service *f)
 {
 	for (const struct service *s = m->services; s; s = s->next)
-		if (!s->leaving && str_eq(f->name, str_from(s->name)) && f->daemon == s->facts->daemon &&
-		    str_eq(f->type, s->facts->type))
+		if (!s->leaving && service_is(s, f))
 			return true;
 	return false;
 }
 
-/* keyd has read its keys as root and cannot again; a service of another authority must not keep its old channels. */
-static bool must_restart(const struct service *s, const struct config_service *now)
-{
-	return strcmp(s->facts->daemon->name, "keyd") == 0 || s->facts->authority != now->authority ||
-	       !str_eq(s->facts->user, now->user);
-}
-
 /* Opens what is new first: when that fails, nothing has changed. */
-static bool open_new(struct master *m, struct config *config, struct service **fresh, struct err *err)
+static bool open_new(struct master *m, struct config *config, struct change *changes, size_t *n, struct service **fresh,
+		     struct err *err)
 {
 	struct service **end = fresh;
 
+	for (struct service *s = m->services; s; s = s->next) {
+		struct change *c = &changes[*n];
+		if (s->leaving)
+			continue;
+		if (*n == SERVICES_MAX)
+			return err_set(err, "more than %d services", SERVICES_MAX);
+		*c = (struct change){ .service = s, .now = find_facts(config, s) };
+		if (c->now && !service_listen(s, c->now, &c->fresh, err))
+			return false;
+		++*n;
+	}
 	for (const struct config_service *f = config->services; f; f = f->next) {
-		if (known(m, f))
+		if (is_served(m, f))
 			continue;
 		*end = service_new(m, f, err);
 		if (!*end)
@@ -86,23 +102,33 @@ static bool open_new(struct master *m, struct config *config, struct service **f
 	return true;
 }
 
-static void switch_to(struct master *m, struct config *config)
+static void give_up(struct change *changes, size_t n, struct service *fresh)
 {
-	for (struct service *s = m->services; s; s = s->next) {
-		const struct config_service *now = same_service(config, s);
-		if (s->leaving)
-			continue;
-		if (!now) {
+	for (size_t i = 0; i < n; i++)
+		while (changes[i].fresh) {
+			struct listeners *next = changes[i].fresh->next;
+			listeners_close(changes[i].fresh);
+			changes[i].fresh = next;
+		}
+	while (fresh) {
+		struct service *next = fresh->next;
+		service_free(fresh);
+		fresh = next;
+	}
+}
+
+/* keyd has read its keys as root and cannot again: it starts anew. */
+static void switch_to(struct change *changes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct service *s = changes[i].service;
+		if (!changes[i].now) {
 			service_drain(s, true);
 			continue;
 		}
-		bool restart = must_restart(s, now);
-		s->facts = now;
-		s->deaths = 0;
-		if (restart && s->pid)
+		service_take(s, changes[i].now, changes[i].fresh);
+		if (s->pid && strcmp(s->facts->daemon->name, "keyd") == 0)
 			kill(s->pid, SIGTERM);
-		else
-			service_reload(s);
 	}
 }
 
@@ -111,31 +137,28 @@ bool control_reload(struct master *m, struct buf *out)
 	struct told told = { m, out };
 	struct conf_report report = { collect, &told };
 	struct config *config = calloc(1, sizeof(*config));
-	struct service *fresh = NULL;
+	struct change changes[SERVICES_MAX];
+	struct service *fresh = NULL, **end = &m->services;
 	struct err err = { 0 };
+	size_t n = 0;
 
 	ASSERT(config);
 	bool ok = config_read(m->folder, &report, config);
-	if (ok && !open_new(m, config, &fresh, &err)) {
+	if (ok && !open_new(m, config, changes, &n, &fresh, &err)) {
 		buf_addf(out, "error: %s\n", err.text);
 		log_line(&m->log, LOG_ERROR, "error: %s", err.text);
 		ok = false;
 	}
 	if (!ok) {
 		log_line(&m->log, LOG_ERROR, "error: the new configuration is bad; the old one stays in force");
-		while (fresh) {
-			struct service *next = fresh->next;
-			service_free(fresh);
-			fresh = next;
-		}
+		give_up(changes, n, fresh);
 		config_free(config);
 		free(config);
 		return false;
 	}
 	/* The old configuration's memory stays: services that are leaving point into it until they are gone. */
-	switch_to(m, config);
-	m->config = config;
-	struct service **end = &m->services;
+	switch_to(changes, n);
+	master_take(m, config, &err); /* checked above with all others */
 	while (*end)
 		end = &(*end)->next;
 	*end = fresh;
@@ -191,7 +214,11 @@ void control_stop(struct master *m)
 	timer_set(&m->stop_limit, m->loop, STOP_MS, stop_hard, m);
 	for (struct service *s = m->services; s; s = s->next) {
 		timer_stop(&s->restart);
-		listeners_close(&s->listeners);
+		while (s->listeners) {
+			struct listeners *next = s->listeners->next;
+			listeners_close(s->listeners);
+			s->listeners = next;
+		}
 	}
 	go_on_stopping(m);
 }

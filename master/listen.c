@@ -17,8 +17,8 @@ void listeners_close(struct listeners *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		fd_close(&l->fds[i]);
-	free(l->address);
-	*l = (struct listeners){ 0 };
+	free(l->name);
+	free(l);
 }
 
 static int bind_one(const struct addrinfo *a)
@@ -118,22 +118,26 @@ int listen_unix(int folder, const char *name, int kind, mode_t mode, struct err 
 	return fd_take(&fd);
 }
 
-bool listeners_open(const struct config_service *s, struct str interfaces, int control_folder, struct listeners *out,
-		    struct err *err)
+static bool open_all(const struct config_service *s, struct str interfaces, int public_folder, struct listeners *l,
+		     struct err *err)
 {
-	*out = (struct listeners){ .address = strndup(s->address.p ? s->address.p : "", s->address.n) };
+	if (str_eq(s->type, STR("inet")))
+		return open_inet(s->address, interfaces, l, err);
 	if (s->type.n == 0)
 		return true;
-	bool ok;
-	if (str_eq(s->type, STR("inet"))) {
-		ok = open_inet(s->address, interfaces, out, err);
-	} else {
-		int fd = listen_unix(control_folder, out->address, SOCK_STREAM, s->public_socket ? 0666 : 0600, err);
-		ok = fd >= 0;
-		if (ok)
-			out->fds[out->n++] = fd;
-	}
-	if (!ok)
-		listeners_close(out);
-	return ok;
+	l->fds[0] = listen_unix(public_folder, l->name, SOCK_STREAM, s->public_socket ? 0666 : 0600, err);
+	l->n = l->fds[0] >= 0;
+	return l->n == 1;
+}
+
+struct listeners *listeners_open(const struct config_service *s, struct str interfaces, int public_folder, struct err *err)
+{
+	struct listeners *l = calloc(1, sizeof(*l));
+
+	if (!l || !(l->name = strndup(s->name.p, s->name.n)))
+		panic("out of memory: listeners");
+	if (open_all(s, interfaces, public_folder, l, err))
+		return l;
+	listeners_close(l);
+	return NULL;
 }

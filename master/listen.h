@@ -8,15 +8,17 @@
 
 enum { LISTEN_MAX = 16 };
 
+/* The sockets of one service. */
 struct listeners {
+	struct listeners *next;
+	char *name; /* of the service */
 	int fds[LISTEN_MAX];
 	size_t n;
-	char *address; /* as written, to see whether a reload changed it */
+	bool wanted; /* for the owner's own marks */
 };
 
-/* Binds all addresses of the service. False with err: none is left open. */
-bool listeners_open(const struct config_service *s, struct str interfaces, int control_folder, struct listeners *out,
-		    struct err *err);
+/* Binds all addresses of the service. NULL with err. */
+struct listeners *listeners_open(const struct config_service *s, struct str interfaces, int public_folder, struct err *err);
 void listeners_close(struct listeners *l);
 
 /* A listening SOCK_SEQPACKET socket of that name in the folder, replacing an old one. -1 with err. */

@@ -18,9 +18,10 @@
 #include "io/fd.h"
 #include "service.h"
 
-static bool fill_own(struct master *m, struct config *config, struct err *err)
+bool master_take(struct master *m, struct config *config, struct err *err)
 {
 	struct str values[32];
+	struct master_conf conf;
 
 	ASSERT(master_params_n <= COUNT(values));
 	for (size_t i = 0; i < master_params_n; i++) {
@@ -29,7 +30,11 @@ static bool fill_own(struct master *m, struct config *config, struct err *err)
 			return false;
 		values[i] = arena_str(&config->arena, buf_str(&text));
 	}
-	return conf_fill(master_params, master_params_n, values, &config->arena, &m->conf, err);
+	if (!conf_fill(master_params, master_params_n, values, &config->arena, &conf, err))
+		return false;
+	m->conf = conf;
+	m->config = config;
+	return true;
 }
 
 /* An empty folder that nobody can find or fill: made, opened, removed. It becomes the root of the daemons. */
@@ -151,7 +156,7 @@ static int run(struct master *m)
 	struct signal_watch term, intr, hup, child;
 	struct err err = { 0 };
 
-	if (!fill_own(m, m->config, &err))
+	if (!master_take(m, m->config, &err))
 		return fail("configuration: ", &err);
 	m->loop = loop_new();
 	if (!open_folders(m, &err) || !build_filters(m, &err) || !make_services(m, &err))

@@ -41,6 +41,54 @@ static void on_ready(struct channel *ch, uint32_t serial, void *message)
 
 static const struct ipc_handler handlers[] = { { &ready_schema, on_ready } };
 
+static void close_all(struct listeners *list)
+{
+	while (list) {
+		struct listeners *next = list->next;
+		listeners_close(list);
+		list = next;
+	}
+}
+
+static struct listeners *find_listeners(struct listeners *list, struct str name)
+{
+	while (list && !str_eq(str_from(list->name), name))
+		list = list->next;
+	return list;
+}
+
+bool service_is(const struct service *s, const struct config_service *facts)
+{
+	return s->facts->daemon == facts->daemon && s->facts->authority == facts->authority &&
+	       str_eq(s->facts->user, facts->user);
+}
+
+/* The services of one process: the first, then its members. */
+static const struct config_service *next_member(const struct config_service *head, const struct config_service *at)
+{
+	return at == head ? head->members : at->next;
+}
+
+bool service_listen(struct service *s, const struct config_service *facts, struct listeners **fresh, struct err *err)
+{
+	struct master *m = s->master;
+
+	*fresh = NULL;
+	for (const struct config_service *f = facts; f; f = next_member(facts, f)) {
+		if (f->type.n == 0 || find_listeners(s->listeners, f->name))
+			continue;
+		struct listeners *l = listeners_open(f, m->conf.inet_interfaces, m->public_folder, err);
+		if (!l) {
+			close_all(*fresh);
+			*fresh = NULL;
+			return false;
+		}
+		l->next = *fresh;
+		*fresh = l;
+	}
+	return true;
+}
+
 struct service *service_new(struct master *m, const struct config_service *facts, struct err *err)
 {
 	struct service *s = calloc(1, sizeof(*s));
@@ -50,7 +98,7 @@ struct service *service_new(struct master *m, const struct config_service *facts
 	s->facts = facts;
 	s->name = strndup(facts->name.p, facts->name.n);
 	channel_start(&s->control, m->loop, -1, NULL, handlers, COUNT(handlers), NULL, s);
-	if (listeners_open(facts, m->conf.inet_interfaces, m->public_folder, &s->listeners, err))
+	if (service_listen(s, facts, &s->listeners, err))
 		return s;
 	service_free(s);
 	return NULL;
@@ -60,9 +108,41 @@ void service_free(struct service *s)
 {
 	timer_stop(&s->restart);
 	channel_stop(&s->control);
-	listeners_close(&s->listeners);
+	close_all(s->listeners);
 	free(s->name);
 	free(s);
+}
+
+void service_take(struct service *s, const struct config_service *facts, struct listeners *fresh)
+{
+	struct listeners **at = &s->listeners;
+
+	s->facts = facts;
+	s->deaths = 0;
+	for (struct listeners *l = s->listeners; l; l = l->next)
+		l->wanted = false;
+	for (const struct config_service *f = facts; f; f = next_member(facts, f)) {
+		struct listeners *l = find_listeners(s->listeners, f->name);
+		if (l)
+			l->wanted = true;
+	}
+	while (*at) {
+		struct listeners *l = *at;
+		if (l->wanted) {
+			at = &l->next;
+			continue;
+		}
+		*at = l->next;
+		if (s->pid)
+			tell_closed(s, l);
+		listeners_close(l);
+	}
+	*at = fresh;
+	if (!s->pid)
+		return;
+	tell_settings(s);
+	tell_listeners(s, fresh);
+	channel_notify(&s->control, &reload_schema, &(struct reload){ .force = false });
 }
 
 /* In the child: nothing of master but its program's name, the control channel, and where errors are printed. */
@@ -136,7 +216,7 @@ void service_start(struct service *s)
 		kill(s->pid, SIGKILL);
 		return;
 	}
-	tell_listeners(s);
+	tell_listeners(s, s->listeners);
 	wire_service(s);
 	channel_notify(&s->control, &start_schema, &(struct start){ .test = s->master->test });
 }
@@ -169,14 +249,6 @@ void service_ended(struct service *s, int status)
 	s->restarts++;
 	s->deaths = quick ? s->deaths + 1 : 0;
 	retry_later(s);
-}
-
-void service_reload(struct service *s)
-{
-	if (!s->pid)
-		return;
-	tell_settings(s);
-	channel_notify(&s->control, &reload_schema, &(struct reload){ .force = false });
 }
 
 void service_drain(struct service *s, bool forever)

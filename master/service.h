@@ -1,5 +1,5 @@
 /*
- * service - one daemon process that master keeps alive: start, channels to its peers, restart with back-off, reload,
+ * service - one daemon process that master keeps alive, for one service of master.cf or several: start, channels to its peers, restart with back-off, reload,
  * orderly end.
  */
 #ifndef MASTER_SERVICE_H
@@ -20,7 +20,7 @@ struct service {
 	char *name;
 	pid_t pid;	    /* 0: not running */
 	struct channel control;
-	struct listeners listeners;
+	struct listeners *listeners; /* of all its services */
 	struct timer restart;
 	int64_t started_ms;
 	unsigned deaths;    /* in a row, each soon after its start */
@@ -49,16 +49,23 @@ struct master {
 	int exit_status;
 };
 
-/* Makes a service of a line; it does not run yet. NULL with err: it cannot listen. */
+/* Makes `config` the one in force: master's own parameters are read from it. */
+bool master_take(struct master *m, struct config *config, struct err *err);
+
+/* Makes a service; it does not run yet. NULL with err: it cannot listen. */
 struct service *service_new(struct master *m, const struct config_service *facts, struct err *err);
+/* Is this the process that `facts` of a newer configuration are about? */
+bool service_is(const struct service *s, const struct config_service *facts);
+/* Opens what `facts` name and is not open yet, into *fresh. False with err: nothing is open. */
+bool service_listen(struct service *s, const struct config_service *facts, struct listeners **fresh, struct err *err);
+/* Takes over: sockets that `facts` do not name are closed, `fresh` ones added; a running process is told all. */
+void service_take(struct service *s, const struct config_service *facts, struct listeners *fresh);
 void service_free(struct service *s);
 
 /* Starts the process and tells it all that it needs. */
 void service_start(struct service *s);
 /* Its process has ended; starts it again, at once or after a pause that grows. */
 void service_ended(struct service *s, int status);
-/* Tells the values of s->facts to the running process. */
-void service_reload(struct service *s);
 /* Asks it to finish; `forever`: it does not come back. */
 void service_drain(struct service *s, bool forever);
 

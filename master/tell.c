@@ -66,18 +66,25 @@ static void tell_folders(struct service *s, const struct conf_param *p, struct s
 		}
 }
 
-void tell_settings(struct service *s)
+static void tell_values(struct service *s, const struct config_service *f)
 {
-	const struct house_daemon *d = s->facts->daemon;
-	struct settings m = { 0 };
+	const struct house_daemon *d = f->daemon;
+	struct settings m = { .service = f->name };
 	scoped_buf struct buf names = { 0 }, values = { 0 };
 
 	for (size_t i = 0; i < *d->n_params; i++) {
 		strs_add(&names, &m.names, str_from(d->params[i].name));
-		strs_add(&values, &m.values, s->facts->values[i]);
-		tell_folders(s, &d->params[i], s->facts->values[i]);
+		strs_add(&values, &m.values, f->values[i]);
+		tell_folders(s, &d->params[i], f->values[i]);
 	}
 	channel_notify(&s->control, &settings_schema, &m);
+}
+
+void tell_settings(struct service *s)
+{
+	tell_values(s, s->facts);
+	for (const struct config_service *f = s->facts->members; f; f = f->next)
+		tell_values(s, f);
 }
 
 bool tell_walls(struct service *s, struct err *err)
@@ -109,15 +116,28 @@ bool tell_walls(struct service *s, struct err *err)
 	return true;
 }
 
-void tell_listeners(struct service *s)
+static void tell_listener(struct service *s, const struct listeners *l, size_t i, int fd)
 {
-	for (size_t i = 0; i < s->listeners.n; i++) {
-		scoped_arena struct arena tmp = { 0 };
-		const char *name = arena_printf(&tmp, "%s#%zu", s->name, i);
-		channel_notify(&s->control, &listener_schema,
-			       &(struct listener){ .name = str_from(name), .socket = s->listeners.fds[i] });
-	}
+	scoped_arena struct arena tmp = { 0 };
+	const char *name = arena_printf(&tmp, "%s#%zu", l->name, i);
+
+	channel_notify(&s->control, &listener_schema,
+		       &(struct listener){ .name = str_from(name), .service = str_from(l->name), .socket = fd });
+}
+
+void tell_listeners(struct service *s, const struct listeners *list)
+{
+	for (const struct listeners *l = list; l; l = l->next)
+		for (size_t i = 0; i < l->n; i++)
+			tell_listener(s, l, i, l->fds[i]);
 	if (strcmp(s->facts->daemon->name, "qmgr") == 0)
 		channel_notify(&s->control, &listener_schema,
-			       &(struct listener){ .name = STR("queue"), .socket = s->master->queue_listener });
+			       &(struct listener){ .name = STR("queue"), .service = s->facts->name,
+						   .socket = s->master->queue_listener });
+}
+
+void tell_closed(struct service *s, const struct listeners *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		tell_listener(s, l, i, -1);
 }

@@ -4,10 +4,12 @@
 
 #include "service.h"
 
-/* The parameters' values, and a descriptor of each folder that they name. */
+/* The parameters' values of all its services, and a descriptor of each folder that they name. */
 void tell_settings(struct service *s);
 /* How to lock itself in. False with err: its user does not exist. */
 bool tell_walls(struct service *s, struct err *err);
-void tell_listeners(struct service *s);
+void tell_listeners(struct service *s, const struct listeners *list);
+/* These are no more. */
+void tell_closed(struct service *s, const struct listeners *l);
 
 #endif

@@ -5,9 +5,9 @@
 #include "commands.h"
 #include "conf.h"
 
-static struct front_rules rules(const struct run *run)
+static struct front_rules rules(const void *values)
 {
-	const struct pop3d_conf *conf = run->conf;
+	const struct pop3d_conf *conf = values;
 
 	return (struct front_rules){
 		.host = conf->myhostname,
@@ -68,10 +68,9 @@ static bool prepare(struct run *run, struct err *err)
 	return front_prepare(front, run, &pop3, err);
 }
 
-static void accept_client(struct run *run, int fd, const char *listener)
+static void accept_client(struct run *run, int fd, unsigned service)
 {
-	(void)listener;
-	front_accept(run->state, fd);
+	front_accept(run->state, fd, service);
 }
 
 static void reloaded(struct run *run, const void *old)

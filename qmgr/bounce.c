@@ -1,11 +1,14 @@
 #include "bounce.h"
 
-#include "mail/header.h"
 #include "base/utf8.h"
+#include "mail/header.h"
+
+enum { VALUE_MAX = 400 }; /* of two on a line of at most 998 octets (RFC 5322, 2.1.1) */
 
 /* A value from outside, on one line. */
 static bool add_clean(struct buf *out, struct str s)
 {
+	s = str_head(s, VALUE_MAX);
 	if (!buf_reserve(out, s.n))
 		return false;
 	for (size_t i = 0; i < s.n; i++)
@@ -40,7 +43,8 @@ static bool add_head(const struct bounce *b, struct buf *out)
 /* For people. */
 static bool add_words(const struct bounce *b, struct buf *out)
 {
-	bool ok = add_boundary(b, "\nContent-Description: Notification\nContent-Type: text/plain; charset=us-ascii\n\n", out) &&
+	bool ok = add_boundary(b, "\nContent-Description: Notification\nContent-Type: text/plain; charset=us-ascii\n\n",
+			       out) &&
 		  add_line(out, "This is the mail system at host ", b->host,
 			   ".\n\nYour message could not be delivered to one or more recipients.\n"
 			   "What follows is what was said about each of them; the beginning of\n"
@@ -60,13 +64,15 @@ static bool add_status_of(const struct env_recipient *r, struct buf *out)
 	if (r->original.n > 0 && !add_line(out, "\nOriginal-Recipient: rfc822; ", r->original, ""))
 		return false;
 	return add_line(out, "\nFinal-Recipient: rfc822; ", r->address, "\nAction: failed\n") &&
-	       add_line(out, "Status: ", r->status, "\n") && add_line(out, "Diagnostic-Code: X-Tayori; ", r->text, "\n");
+	       add_line(out, "Status: ", r->status, "\n") &&
+	       add_line(out, "Diagnostic-Code: X-Tayori; ", r->text, "\n");
 }
 
 /* For programs. */
 static bool add_status(const struct bounce *b, struct buf *out)
 {
-	bool ok = add_boundary(b, "\nContent-Description: Delivery report\nContent-Type: message/delivery-status\n\n", out) &&
+	bool ok = add_boundary(b, "\nContent-Description: Delivery report\nContent-Type: message/delivery-status\n\n",
+			       out) &&
 		  add_line(out, "Reporting-MTA: dns; ", b->host, "\n");
 
 	if (ok && b->env->envid.n > 0)
@@ -85,8 +91,7 @@ static struct str headers_of(struct str content)
 	struct header_iter it = header_begin(str_head(content, BOUNCE_HEADERS_MAX));
 	struct header_field field;
 
-	while (header_next(&it, &field)) {
-	}
+	while (header_next(&it, &field)) {}
 	struct str head = str_head(content, it.at < BOUNCE_HEADERS_MAX ? it.at : BOUNCE_HEADERS_MAX);
 	return str_head(head, (size_t)(str_rfind(head, '\n') + 1));
 }

@@ -7,8 +7,8 @@
 enum { BOUNCE_HEADERS_MAX = 50 << 10 };
 
 struct bounce {
-	struct str host; /* ours */
-	struct str date; /* RFC 5322 */
+	struct str host;    /* ours */
+	struct str date;    /* RFC 5322 */
 	struct queue_id id; /* of the bounce itself */
 	struct str arrival_date;
 	const struct env *env; /* the undeliverable message: its recipients in ENV_FAILED are told of */
@@ -16,7 +16,7 @@ struct bounce {
 };
 
 /*
- * Adds the whole message, LF line ends. Whatever is not printable ASCII in what peers and clients gave becomes '?'.
+ * Adds the whole message, LF line ends. Whatever is not printable ASCII in what peers and clients gave becomes '?', and a value is cut at 400 octets.
  * False when `out` is full.
  */
 bool bounce_write(const struct bounce *b, struct buf *out);

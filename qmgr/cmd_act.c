@@ -1,5 +1,4 @@
 /* The verbs that change the queue, for one message or many. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -100,11 +99,6 @@ static bool write_mark(struct act *a, struct entry *e, bool held)
 	return true;
 }
 
-static void log_words(struct act *a, const char *words, const struct entry *e)
-{
-	log_line(&a->qmgr->run->log, LOG_NOTICE, "%s: %s", e->id.text, words);
-}
-
 static void hold(struct act *a, struct entry *e)
 {
 	if (e->held || !write_mark(a, e, true))
@@ -112,7 +106,7 @@ static void hold(struct act *a, struct entry *e)
 	a->count++;
 	e->held = true;
 	queue_mark(&a->qmgr->queue, &e->id, e->attempts > 0, true);
-	log_words(a, "placed on hold", e);
+	log_line(&a->qmgr->run->log, LOG_NOTICE, WORDS_HELD, STR_ARG(queue_id_str(&e->id)));
 	if (e->work)
 		work_stop(e->work);
 	else
@@ -126,12 +120,12 @@ static void release(struct act *a, struct entry *e)
 	a->count++;
 	e->held = false;
 	queue_mark(&a->qmgr->queue, &e->id, e->attempts > 0, false);
-	log_words(a, "released from hold", e);
+	log_line(&a->qmgr->run->log, LOG_NOTICE, WORDS_RELEASED, STR_ARG(queue_id_str(&e->id)));
 	if (!e->work)
 		entry_rest(a->qmgr, e);
 }
 
-static void delete(struct act *a, struct entry *e)
+static void delete (struct act *a, struct entry *e)
 {
 	a->count++;
 	if (e->work)
@@ -164,7 +158,7 @@ static void expire(struct act *a, struct entry *e)
 }
 
 static const struct verb verbs[] = {
-	{ "hold", false, hold },       { "release", false, release }, { "requeue", false, requeue_start },
+	{ "hold", false, hold },     { "release", false, release }, { "requeue", false, requeue_start },
 	{ "delete", false, delete }, { "expire", false, expire },   { "flush", true, flush_now },
 };
 

@@ -3,7 +3,9 @@
 
 enum { ROWS_MOST = 200, RECIPIENT_BYTES = 48 << 10, UNSENT_MOST = 1 << 20 };
 
-static const char *const state_words[ENV_STATES] = { "queued", "deferred", "delivered", "failed", "failed", "replaced" };
+static const char *const state_words[ENV_STATES] = {
+	"queued", "deferred", "delivered", "failed", "failed", "replaced"
+};
 
 static bool is_left(const struct env_recipient *r)
 {

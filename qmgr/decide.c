@@ -121,7 +121,8 @@ struct str decide_status(enum env_state state, struct str status)
 	for (int i = 0; i < 3; i++)
 		if (!str_u64(str_cut(&rest, '.'), 999, &part))
 			return general;
-	return rest.n == 0 && status.n <= ENV_STATUS_MAX && status.p[0] == general.p[0] && status.p[1] == '.' ? status : general;
+	return rest.n == 0 && status.n <= ENV_STATUS_MAX && status.p[0] == general.p[0] && status.p[1] == '.' ? status
+													      : general;
 }
 
 bool decide_deferred(struct str transport, const struct qmgr_conf *conf)

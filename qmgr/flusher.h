@@ -30,6 +30,9 @@ struct flusher {
 bool flusher_start(struct flusher *f, const struct queue *queue, struct loop *loop, struct err *err);
 /* Makes `item`, whose write is staged, durable. `done` is never called from here. */
 void flusher_add(struct flusher *f, struct flush *item);
-static inline bool flusher_idle(const struct flusher *f) { return !f->busy && !f->staged; }
+static inline bool flusher_idle(const struct flusher *f)
+{
+	return !f->busy && !f->staged;
+}
 
 #endif

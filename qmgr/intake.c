@@ -73,8 +73,8 @@ static void flushed(struct flush *f, int error)
 	}
 	struct reply ok = reply_make(250, 2, 0, 0, "Ok: queued as %s", w->env.id.text);
 	struct entry *e = enter(in);
-	log_line(&in->qmgr->run->log, LOG_NOTICE, WORDS_QUEUED, STR_ARG(queue_id_str(&w->env.id)), LOG_ARG(w->env.sender),
-		 (unsigned long long)w->env.content_size, w->env.n);
+	log_line(&in->qmgr->run->log, LOG_NOTICE, WORDS_QUEUED, STR_ARG(queue_id_str(&w->env.id)),
+		 LOG_ARG(w->env.sender), (unsigned long long)w->env.content_size, w->env.n);
 	in->work = NULL;
 	finish(in, &ok);
 	work_start(w, e);

@@ -39,6 +39,7 @@ void local_deliver(struct job *job)
 		.again = w->entry->again,
 	};
 
+	w->n_running++;
 	if (w->content < 0)
 		w->content = queue_open_content(&q->queue, &w->env.id);
 	m.content = w->content;

@@ -95,8 +95,8 @@ void qmgr_check_drained(struct qmgr *q)
 	if (!q->run->draining || q->running > 0 || q->commits > 0 || !flusher_idle(&q->flusher))
 		return;
 	TAILQ_FOREACH(w, &q->works, in_all)
-		if (w->busy)
-			return;
+	if (w->busy)
+		return;
 	run_drained(q->run);
 }
 

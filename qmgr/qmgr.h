@@ -43,17 +43,17 @@ struct work {
 	struct entry *entry;
 	struct arena arena; /* of env */
 	struct env env;
-	int content;	      /* read-only, -1: not opened yet */
+	int content;	      /* read-only, while jobs run; else -1 */
 	uint32_t next;	      /* recipients before this one had their turn */
 	struct job_list jobs; /* waiting and running */
-	size_t n_jobs;
+	size_t n_jobs, n_running;
 	uint32_t unflushed; /* results of jobs in `records` */
 	struct buf records; /* not staged yet */
 	struct flush flush;
 	struct task check;
 	int check_error;
-	bool busy;     /* flushing, checking or bouncing: nothing else happens meanwhile */
-	bool stopped;  /* starts nothing more */
+	bool busy;    /* flushing, checking or bouncing: nothing else happens meanwhile */
+	bool stopped; /* starts nothing more */
 	bool deleted;
 	bool lost;     /* a delivery ended without a result */
 	bool returned; /* the sender was told in this round: noted before the entry is removed */
@@ -144,6 +144,6 @@ extern const struct daemon_client smtpd_client;
 void clients_begin(struct qmgr *q);
 
 /* ---- tools.c ---- */
-void tools_accept(struct run *run, int fd, const char *listener);
+void tools_accept(struct run *run, int fd, unsigned service);
 
 #endif

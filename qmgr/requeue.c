@@ -1,9 +1,7 @@
 /* requeue: the open recipients are expanded again, by the tables as they are now. */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/time.h"
-#include "decide.h"
 #include "tools.h"
 
 struct requeue {

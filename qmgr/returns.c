@@ -15,7 +15,8 @@ static void returned(void *arg, const struct intake *in, const struct reply *r)
 	if (r->code == 250)
 		log_line(log, LOG_NOTICE, "%s: sender non-delivery notification: %s", id, in->flush.write.id.text);
 	else if (r->code >= 500)
-		log_line(log, LOG_WARNING, "warning: %s: the sender <%.*s> cannot be told: %s", id, LOG_ARG(w->env.sender), r->text);
+		log_line(log, LOG_WARNING, "warning: %s: the sender <%.*s> cannot be told: %s", id,
+			 LOG_ARG(w->env.sender), r->text);
 	else
 		log_line(log, LOG_WARNING, "warning: %s: the sender cannot be told now: %s", id, r->text);
 	work_returned(w, r->code == 250 || r->code >= 500);

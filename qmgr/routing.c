@@ -8,7 +8,8 @@ enum { CHUNK_BYTES = 16 << 10 };
 static bool take_route(struct routing *r, const struct strs *routes, size_t *at, struct reply *why)
 {
 	struct env_recipient rcpt = { 0 };
-	struct str *const parts[ROUTE_PARTS] = { &rcpt.address, &rcpt.original, &rcpt.transport, &rcpt.nexthop, &rcpt.user };
+	struct str *const parts[ROUTE_PARTS] = { &rcpt.address, &rcpt.original, &rcpt.transport, &rcpt.nexthop,
+						 &rcpt.user };
 
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
 		if (!strs_next(routes, at, parts[i]) || parts[i]->n > ENV_STRING_MAX) {

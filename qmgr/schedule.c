@@ -37,8 +37,8 @@ static struct dest *find_dest(struct qmgr *q, struct str user)
 /* Puts it where it belongs after a change. */
 static void place_dest(struct qmgr *q, struct dest *d)
 {
-	bool may = !TAILQ_EMPTY(&d->waiting) &&
-		   d->running < (uint64_t)qmgr_conf(q)->local_destination_concurrency_limit;
+	bool may =
+		!TAILQ_EMPTY(&d->waiting) && d->running < (uint64_t)qmgr_conf(q)->local_destination_concurrency_limit;
 
 	if (may && !d->ready)
 		TAILQ_INSERT_TAIL(&q->ready, d, in_ready);
@@ -104,8 +104,8 @@ static void turn(void *arg)
 	if (q->run->draining)
 		return;
 	/* An entry is loaded only when those that are loaded leave local idle: the others cost no memory. */
-	while (start_all(q) && (e = entries_due(&q->entries)) &&
-	       q->n_works < (size_t)qmgr_conf(q)->qmgr_active_limit && loads++ < LOADS_A_TURN)
+	while (start_all(q) && (e = entries_due(&q->entries)) && q->n_works < (size_t)qmgr_conf(q)->qmgr_active_limit &&
+	       loads++ < LOADS_A_TURN)
 		work_load(q, e);
 	int64_t ms = entries_next_ms(&q->entries);
 	if (ms > 0 || loads > LOADS_A_TURN)

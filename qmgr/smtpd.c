@@ -24,7 +24,7 @@ struct client {
 	struct client *next;
 	struct qmgr *qmgr;
 	struct channel *ch;
-	int early; /* the channel's descriptor until the queue is open */
+	int early;	  /* the channel's descriptor until the queue is open */
 	struct table ids; /* given and not used: to ID_GIVEN or ID_SPOOLED */
 	size_t n_spools, n_asks;
 	TAILQ_HEAD(, ask) asks;
@@ -85,7 +85,7 @@ static void left(struct run *run, struct channel *ch)
 	*at = c->next;
 	discard_spools(c);
 	TAILQ_FOREACH(a, &c->asks, in_client)
-		a->client = NULL;
+	a->client = NULL;
 	table_free(&c->ids);
 	free(c);
 }
@@ -120,7 +120,8 @@ static struct reply room_for(const struct qmgr *q, uint64_t size)
 		return decide_errno(errno);
 	struct reply r = decide_room(&space, size, qmgr_conf(q));
 	if (r.code == 452)
-		log_line(&q->run->log, LOG_WARNING, "warning: not enough free space in the queue: %llu bytes, %llu files",
+		log_line(&q->run->log, LOG_WARNING,
+			 "warning: not enough free space in the queue: %llu bytes, %llu files",
 			 (unsigned long long)space.bytes, (unsigned long long)space.inodes);
 	return r.code ? r : REPLY(250, 2, 0, 0, "Ok");
 }

@@ -66,30 +66,33 @@ static void idle(void *arg)
 		channel_break(&t->ch, "idle");
 }
 
-/* It asked for something: not idle. */
-static void touch(struct channel *ch)
+/* It asks for something: not idle. False for a notice, of which there could be any number at a time. */
+static bool is_question(struct channel *ch, uint32_t serial)
 {
 	struct tool *t = ch->arg;
 
 	timer_set(&t->idle, t->qmgr->run->loop, IDLE_MS, idle, t);
+	if (serial == 0)
+		channel_break(ch, "a question without a number");
+	return serial != 0;
 }
 
 static void on_list(struct channel *ch, uint32_t serial, void *message)
 {
-	touch(ch);
-	tool_list(ch, serial, message);
+	if (is_question(ch, serial))
+		tool_list(ch, serial, message);
 }
 
 static void on_act(struct channel *ch, uint32_t serial, void *message)
 {
-	touch(ch);
-	tool_act(ch, serial, message);
+	if (is_question(ch, serial))
+		tool_act(ch, serial, message);
 }
 
 static void on_read(struct channel *ch, uint32_t serial, void *message)
 {
-	touch(ch);
-	tool_read(ch, serial, message);
+	if (is_question(ch, serial))
+		tool_read(ch, serial, message);
 }
 
 static const struct ipc_handler handlers[] = {
@@ -98,11 +101,11 @@ static const struct ipc_handler handlers[] = {
 	{ &queue_read_schema, on_read },
 };
 
-void tools_accept(struct run *run, int fd, const char *listener)
+void tools_accept(struct run *run, int fd, unsigned service)
 {
 	struct qmgr *q = run->state;
 
-	(void)listener;
+	(void)service;
 	if (q->n_tools >= TOOLS_MOST) {
 		log_line(&run->log, LOG_WARNING, "warning: more than %d queue commands at a time", TOOLS_MOST);
 		close(fd);
@@ -115,7 +118,8 @@ void tools_accept(struct run *run, int fd, const char *listener)
 	t->next = q->tools;
 	q->tools = t;
 	q->n_tools++;
-	channel_start(&t->ch, run->loop, fd, &(struct channel_peer){ .daemon = "queue" }, handlers, COUNT(handlers), broken, t);
+	channel_start(&t->ch, run->loop, fd, &(struct channel_peer){ .daemon = "queue" }, handlers, COUNT(handlers),
+		      broken, t);
 	t->ch.most_unanswered = 1;
 	timer_set(&t->idle, run->loop, IDLE_MS, idle, t);
 }

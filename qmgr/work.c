@@ -71,8 +71,8 @@ static void rest(struct work *w)
 void entry_remove(struct qmgr *q, struct entry *e)
 {
 	if (queue_remove(&q->queue, &e->id) < 0)
-		log_line(&q->run->log, LOG_ERROR, "%s: cannot be removed, and will be back after a restart: %s", e->id.text,
-			 strerror(errno));
+		log_line(&q->run->log, LOG_ERROR, "%s: cannot be removed, and will be back after a restart: %s",
+			 e->id.text, strerror(errno));
 	else
 		log_line(&q->run->log, LOG_NOTICE, WORDS_REMOVED, STR_ARG(queue_id_str(&e->id)));
 	entries_forget(&q->entries, e);
@@ -216,8 +216,8 @@ void work_job_over(struct job *job, bool lost)
 	struct work *w = job->work;
 
 	if (lost) {
-		log_line(&w->qmgr->run->log, LOG_WARNING, "warning: %s: a delivery ended without a result; it is tried again",
-			 w->env.id.text);
+		log_line(&w->qmgr->run->log, LOG_WARNING,
+			 "warning: %s: a delivery ended without a result; it is tried again", w->env.id.text);
 		w->lost = w->entry->again = true;
 	} else {
 		w->unflushed++;
@@ -225,6 +225,8 @@ void work_job_over(struct job *job, bool lost)
 	}
 	schedule_job_over(w->qmgr, job);
 	free_job(job);
+	if (--w->n_running == 0)
+		fd_close(&w->content);
 	work_settle(w);
 }
 
@@ -253,12 +255,14 @@ static void expire(struct work *w)
 		const struct env_recipient *r = &w->env.recipients[i];
 		if (!env_open(r))
 			continue;
-		const char *text = arena_printf(&w->arena, "delivery time expired: %.*s", STR_ARG(str_head(r->text, 400)));
+		const char *text =
+			arena_printf(&w->arena, "delivery time expired: %.*s", STR_ARG(str_head(r->text, 400)));
 		set_state(w, i, ENV_FAILED, STR("5.4.7"), str_from(text));
 		any = true;
 	}
 	if (any)
-		log_line(&w->qmgr->run->log, LOG_NOTICE, WORDS_EXPIRED, STR_ARG(queue_id_str(&e->id)), LOG_ARG(w->env.sender));
+		log_line(&w->qmgr->run->log, LOG_NOTICE, WORDS_EXPIRED, STR_ARG(queue_id_str(&e->id)),
+			 LOG_ARG(w->env.sender));
 }
 
 static bool has_state(const struct work *w, enum env_state a, enum env_state b)
@@ -321,7 +325,8 @@ static void conclude(struct work *w)
 {
 	expire(w);
 	if (has_state(w, ENV_FAILED, ENV_FAILED) && w->env.sender.n == 0) {
-		log_line(&w->qmgr->run->log, LOG_NOTICE, "%s: undeliverable mail without a sender dropped", w->env.id.text);
+		log_line(&w->qmgr->run->log, LOG_NOTICE, "%s: undeliverable mail without a sender dropped",
+			 w->env.id.text);
 		mark_returned(w);
 	}
 	if (has_state(w, ENV_FAILED, ENV_FAILED) && !w->later) {
@@ -399,6 +404,7 @@ static void checked(struct task *t)
 	struct entry *e = w->entry;
 
 	w->busy = false;
+	fd_close(&w->content);
 	if (w->check_error == 0) {
 		e->checked = true;
 		work_settle(w);

@@ -25,10 +25,9 @@ static bool begin(struct run *run, struct err *err)
 	return true;
 }
 
-static void accept_client(struct run *run, int fd, const char *listener)
+static void accept_client(struct run *run, int fd, unsigned service)
 {
-	(void)listener;
-	session_start(run->state, fd);
+	session_start(run->state, fd, service);
 }
 
 static void reloaded(struct run *run, const void *old)

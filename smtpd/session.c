@@ -115,13 +115,14 @@ static void greet(struct session *s)
 	session_reply(s, r);
 }
 
-void session_start(struct smtpd *smtpd, int fd)
+void session_start(struct smtpd *smtpd, int fd, unsigned service)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	int on = 1;
 
 	ASSERT(s);
 	s->smtpd = smtpd;
+	s->service = service;
 	s->state = ST_NEW;
 	s->next = smtpd->sessions;
 	s->prev = &smtpd->sessions;

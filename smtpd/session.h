@@ -79,6 +79,7 @@ struct session {
 	struct session *next, **prev;
 	struct smtpd *smtpd;
 	struct stream stream;
+	unsigned service; /* whose values count: run_conf */
 	enum state state;
 	bool esmtp, busy, closing, tls, tls_logged;
 	bool tls_started_now; /* the input buffer is gone: nothing to consume */
@@ -99,10 +100,10 @@ struct session {
 	char pending[SESSION_NAME_MAX + 80];	   /* recipient or user that the peer is asked about */
 };
 
-static inline const struct smtpd_conf *session_conf(const struct session *s) { return s->smtpd->run->conf; }
+static inline const struct smtpd_conf *session_conf(const struct session *s) { return run_conf(s->smtpd->run, s->service); }
 
 /* main.c hands connections over; drains. */
-void session_start(struct smtpd *smtpd, int fd);
+void session_start(struct smtpd *smtpd, int fd, unsigned service);
 void session_finish_all(struct smtpd *smtpd);
 
 /* Answers and, when a peer had been asked, goes on with what the client has sent meanwhile. */

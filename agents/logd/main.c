@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/time.h"
@@ -174,6 +175,7 @@ static bool prepare(struct run *run, struct err *err)
 			    .file.fd = -1,
 			    .self = { .daemon = "logd", .service = "logd", .pid = (uint32_t)getpid() } };
 	run->state = d;
+	tzset(); /* the zone's file has no name behind the fence either */
 	return conf->maillog_file.n > 0 || open_syslog(d, err);
 }
 

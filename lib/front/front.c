@@ -15,7 +15,7 @@ struct address {
 
 struct front_rules front_rules(const struct front_conn *c)
 {
-	return c->front->protocol->rules(c->front->run);
+	return c->front->protocol->rules(run_conf(c->front->run, c->service));
 }
 
 void front_write(struct front_conn *c, const char *text)
@@ -190,21 +190,22 @@ bool front_prepare(struct front *f, struct run *run, const struct front_protocol
 {
 	f->run = run;
 	f->protocol = p;
-	return keys_begin(&f->keys, run, p->name, p->rules(run).tls_min_version, err);
+	return keys_begin(&f->keys, run, p->name, p->rules(run->conf).tls_min_version, err);
 }
 
 void front_reloaded(struct front *f)
 {
-	keys_reload(&f->keys, f->protocol->rules(f->run).tls_min_version);
+	keys_reload(&f->keys, f->protocol->rules(f->run->conf).tls_min_version);
 }
 
-void front_accept(struct front *f, int fd)
+void front_accept(struct front *f, int fd, unsigned service)
 {
 	struct front_conn *c = calloc(1, sizeof(*c));
 	int on = 1;
 
 	ASSERT(c);
 	c->front = f;
+	c->service = service;
 	c->next = f->conns;
 	c->prev = &f->conns;
 	if (c->next)

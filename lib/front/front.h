@@ -29,7 +29,7 @@ struct front_rules {
 struct front_protocol {
 	const char *name;     /* "pop3": ALPN, and in the log */
 	const char *spawner;  /* the daemon that opens sessions */
-	struct front_rules (*rules)(const struct run *run);
+	struct front_rules (*rules)(const void *conf); /* from the daemon's struct */
 	void (*greet)(struct front_conn *c);
 	/* A line without its end. SASL's own lines do not come here. */
 	void (*line)(struct front_conn *c, struct str line);
@@ -51,6 +51,7 @@ struct front {
 struct front_conn {
 	struct front_conn *next, **prev;
 	struct front *front;
+	unsigned service; /* whose values count: run_conf */
 	struct stream stream;
 	struct stream session; /* the other side, once logged in under TLS */
 	bool has_session, busy, closing, tls, tls_logged, fresh_tls;
@@ -67,7 +68,7 @@ struct front_conn {
 
 /* In the daemon's prepare, accept, reloaded, drain. */
 bool front_prepare(struct front *f, struct run *run, const struct front_protocol *p, struct err *err);
-void front_accept(struct front *f, int fd);
+void front_accept(struct front *f, int fd, unsigned service);
 void front_reloaded(struct front *f);
 void front_drain(struct front *f);
 

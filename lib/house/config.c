@@ -165,8 +165,6 @@ static uint32_t authority_of(struct reader *r, const struct house_daemon *d)
 	kind = option_value(r, "smtpd_service");
 	if (str_ieq(kind, STR("submission")))
 		return AUTHORITY_SUBMISSION;
-	if (str_ieq(kind, STR("lmtp")))
-		return AUTHORITY_LMTP;
 	if (str_ieq(kind, STR("sendmail")))
 		return AUTHORITY_LOCAL;
 	return AUTHORITY_MX;
@@ -179,6 +177,11 @@ static struct config_service *find_daemon(struct config *c, const char *daemon)
 	while (s && strcmp(s->daemon->name, daemon) != 0)
 		s = s->next;
 	return s;
+}
+
+static bool same_process(const struct config_service *a, const struct config_service *b)
+{
+	return a->daemon == b->daemon && a->authority == b->authority && str_eq(a->user, b->user);
 }
 
 static void add_service(struct reader *r, const struct house_daemon *d, const struct conf_service *line)
@@ -199,10 +202,14 @@ static void add_service(struct reader *r, const struct house_daemon *d, const st
 	s->user = option_value(r, "service_user");
 	if (s->user.n == 0 || strcmp(d->user, "root") == 0)
 		s->user = str_from(d->user);
+	r->options = NULL;
+	while (*end && !same_process(*end, s))
+		end = &(*end)->next;
+	if (*end)
+		end = &(*end)->members;
 	while (*end)
 		end = &(*end)->next;
 	*end = s;
-	r->options = NULL;
 }
 
 /* Names of services that one daemon may have several of; the rest run once. */

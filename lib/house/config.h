@@ -8,9 +8,13 @@
 #include "conf/file.h"
 #include "house/house.h"
 
-/* One service that runs: a line of master.cf, or a daemon that another one needs. */
+/*
+ * One service: a line of master.cf, or a daemon that another one needs. Lines of the same daemon, user and authority
+ * share a process, since there is nothing between them to guard: the first of them is in the list, the others hang on it.
+ */
 struct config_service {
 	struct config_service *next;
+	struct config_service *members; /* the others of its process, linked by `next` */
 	const struct house_daemon *daemon;
 	struct str name;     /* unique: as in master.cf */
 	struct str type;     /* "inet", "unix"; empty: it only serves other daemons */
@@ -27,7 +31,7 @@ struct config {
 	const char *folder;
 	struct conf_assignment *main;
 	struct conf_service *lines;
-	struct config_service *services; /* in start order */
+	struct config_service *services; /* a process each, in start order */
 	size_t errors, warnings;
 };
 

@@ -20,7 +20,7 @@ TABLE(pop3session)
 
 const struct house_daemon house_daemons[] = {
 	{ "logd", "tayori-log", { NULL }, SANDBOX_LOG, NULL, true, PARAMS(logd) },
-	{ "keyd", "tayori-key", { NULL }, SANDBOX_READ, NULL, false, PARAMS(keyd) },
+	{ "keyd", "tayori-key", { NULL }, SANDBOX_HELD, NULL, false, PARAMS(keyd) },
 	{ "lookupd", "tayori-lookup", { NULL }, SANDBOX_READ, NULL, false, PARAMS(lookupd) },
 	{ "pop3session", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(pop3session) },
 	{ "accountd", "root", { NULL }, SANDBOX_ACCOUNT, "auth_system_users", false, PARAMS(accountd) },

@@ -11,16 +11,18 @@
 
 /* What the client side of a channel may ask for; set by master from master.cf, never claimed by the client. */
 enum authority {
-	AUTHORITY_MX = 1,	  /* mail from anyone, to our own recipients only */
+	AUTHORITY_MX = 1,	  /* mail from anyone, to our own recipients only; LMTP too */
 	AUTHORITY_SUBMISSION = 2, /* mail from logged-in users, to anyone */
-	AUTHORITY_LMTP = 4,	  /* as MX, with an answer for each recipient */
-	AUTHORITY_LOCAL = 8,	  /* mail from users of this host, known by peer credentials (sendmail) */
+	AUTHORITY_LOCAL = 4,	  /* mail from users of this host, known by peer credentials (sendmail) */
 };
 
 /* ---- master and every daemon: the control channel (descriptor 3) ---- */
 
-/* master -> daemon: effective values of the daemon's parameters, in the order of its table. */
-#define SETTINGS_FIELDS(F) F(strs, names) F(strs, values)
+/*
+ * master -> daemon: effective values of the daemon's parameters, in the order of its table, as one of its services in
+ * master.cf has them. Services of the same daemon, user and authority share a process.
+ */
+#define SETTINGS_FIELDS(F) F(str, service) F(strs, names) F(strs, values)
 /* master -> daemon: a folder that a parameter names. The daemon reaches files in it by openat; there is no other way. */
 #define FOLDER_FIELDS(F) F(str, path) F(bool, write) F(fd, folder)
 /* master -> daemon: how to lock itself in. */
@@ -40,7 +42,7 @@ enum authority {
 	F(str, daemon) F(str, service) F(u32, authority) F(u32, pid) F(bool, server) /* the peer answers, we ask */    \
 		F(fd, channel)
 /* master -> daemon: a bound and listening socket, or with fd none: close the one of that name. */
-#define LISTENER_FIELDS(F) F(str, name) F(fd, socket)
+#define LISTENER_FIELDS(F) F(str, name) F(str, service) F(fd, socket)
 /* master -> daemon: all is told, run; daemon -> master: I serve, behind these walls. */
 #define START_FIELDS(F) F(bool, test) /* `clock` is allowed */
 #define READY_FIELDS(F) F(u64, digest) F(str, walls)

@@ -11,26 +11,42 @@ static struct run *run_of(struct channel *ch)
 	return ch->arg;
 }
 
+/* The slot of a service, a new one for a new name. */
+static unsigned service_slot(struct run *run, struct str name)
+{
+	struct run_service *list = run->inner->services;
+	unsigned i = 0;
+
+	while (i < run->n_confs && !str_eq(str_from(list[i].name), name))
+		i++;
+	if (i == run->n_confs) {
+		if (i == DAEMON_SERVICES_MAX)
+			run_fatal(run, "more than %d services in one process", DAEMON_SERVICES_MAX);
+		list[i].name = strndup(name.p ? name.p : "", name.n);
+		run->n_confs++;
+	}
+	return i;
+}
+
 static void on_settings(struct channel *ch, uint32_t serial, void *message)
 {
 	struct run *run = run_of(ch);
-	struct run_inner *in = run->inner;
 	const struct settings *m = message;
-	size_t n = *run->daemon->n_params, at_name = 0, at_value = 0;
+	struct run_service *s = &run->inner->services[service_slot(run, m->service)];
+	size_t n = *run->daemon->n_params, at_name = 0, at_value = 0, i = 0;
 	struct str name, value;
 
 	(void)serial;
-	if (in->values_arena)
-		arena_free(in->values_arena);
-	free(in->values_arena);
-	in->values_arena = calloc(1, sizeof(*in->values_arena));
-	ASSERT(in->values_arena);
-	in->values = arena_alloc(in->values_arena, n * sizeof(struct str) + 1);
-	size_t i = 0;
+	if (s->values_arena)
+		arena_free(s->values_arena);
+	free(s->values_arena);
+	s->values_arena = calloc(1, sizeof(*s->values_arena));
+	ASSERT(s->values_arena);
+	s->values = arena_alloc(s->values_arena, n * sizeof(struct str) + 1);
 	while (i < n && strs_next(&m->names, &at_name, &name) && strs_next(&m->values, &at_value, &value)) {
 		if (!str_eq(name, str_from(run->daemon->params[i].name)))
 			break;
-		in->values[i++] = arena_str(in->values_arena, value);
+		s->values[i++] = arena_str(s->values_arena, value);
 	}
 	if (i < n || m->names.n != n)
 		run_fatal(run, "master's parameters are not mine: are all programs of one version?");
@@ -199,7 +215,10 @@ static void on_listener(struct channel *ch, uint32_t serial, void *message)
 		return;
 	struct run_listener *l = calloc(1, sizeof(*l));
 	ASSERT(l);
-	*l = (struct run_listener){ .next = run->inner->listeners, .run = run, .fd = fd_take(&m->socket) };
+	*l = (struct run_listener){ .next = run->inner->listeners,
+				    .run = run,
+				    .service = service_slot(run, m->service),
+				    .fd = fd_take(&m->socket) };
 	l->name = strndup(m->name.p ? m->name.p : "", m->name.n);
 	fd_nonblocking(l->fd);
 	run->inner->listeners = l;
@@ -207,31 +226,49 @@ static void on_listener(struct channel *ch, uint32_t serial, void *message)
 		listeners_watch(run, true);
 }
 
-/* Reads the values that master told into a fresh struct; the one in force stays when they are bad. */
+/* What is made of the values of one service, before any of it is in force. */
+static void *parse_values(struct run *run, struct run_service *s, struct arena **arena, struct err *err)
+{
+	const struct daemon *d = run->daemon;
+	void *conf;
+
+	*arena = calloc(1, sizeof(**arena));
+	ASSERT(*arena && d->conf_size <= DAEMON_CONF_MAX);
+	conf = arena_alloc(*arena, d->conf_size + 1);
+	if (s->values && conf_fill(d->params, *d->n_params, s->values, *arena, conf, err))
+		return conf;
+	if (!s->values)
+		err_set(err, "master told no settings of %s", s->name);
+	return NULL;
+}
+
+/* Takes the values that master told, of all services or, when one is bad, of none. */
 static bool take_values(struct run *run, struct err *err)
 {
 	struct run_inner *in = run->inner;
-	const struct daemon *d = run->daemon;
-	struct arena *arena = calloc(1, sizeof(*arena));
+	struct arena *fresh[DAEMON_SERVICES_MAX] = { 0 };
+	const void *confs[DAEMON_SERVICES_MAX] = { 0 }, *old = run->conf;
+	bool ok = run->n_confs > 0;
 
-	ASSERT(arena && d->conf_size <= DAEMON_CONF_MAX);
-	void *conf = arena_alloc(arena, d->conf_size + 1);
-	if (!in->values || !conf_fill(d->params, *d->n_params, in->values, arena, conf, err)) {
-		arena_free(arena);
-		free(arena);
-		return in->values ? false : err_set(err, "master told no settings");
+	for (unsigned i = 0; ok && i < run->n_confs; i++)
+		ok = (confs[i] = parse_values(run, &in->services[i], &fresh[i], err)) != NULL;
+	for (unsigned i = 0; ok && i < run->n_confs; i++) {
+		struct arena *before = in->services[i].conf_arena;
+		in->services[i].conf_arena = fresh[i];
+		fresh[i] = before;
+		run->confs[i] = confs[i];
 	}
-	const void *old = run->conf;
-	struct arena *old_arena = in->conf_arena;
-	run->conf = conf;
-	in->conf_arena = arena;
-	if (old) {
-		if (d->reloaded)
-			d->reloaded(run, old);
-		arena_free(old_arena);
-		free(old_arena);
+	if (ok)
+		run->conf = run->confs[0];
+	if (ok && old && run->daemon->reloaded)
+		run->daemon->reloaded(run, old);
+	/* the old ones, or the new ones that were not taken */
+	for (unsigned i = 0; i < run->n_confs; i++) {
+		if (fresh[i])
+			arena_free(fresh[i]);
+		free(fresh[i]);
 	}
-	return true;
+	return ok;
 }
 
 static void on_start(struct channel *ch, uint32_t serial, void *message)

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/time.h"
@@ -96,7 +98,7 @@ static void accept_ready(void *arg, int what)
 		}
 		if (fd < 0)
 			return;
-		run->daemon->accept(run, fd, l->name);
+		run->daemon->accept(run, fd, l->service);
 	}
 }
 
@@ -197,11 +199,11 @@ static void watch_signals(struct run *run)
 
 int daemon_run(const struct daemon *daemon, int argc, char **argv)
 {
-	struct run run = { .daemon = daemon, .log = { .fd = -1 }, .child_filter = -1, .service = daemon->name };
-	struct run_inner inner = { 0 };
+	static struct run_inner inner;
+	static struct run run;
 	struct err err = { 0 };
 
-	run.inner = &inner;
+	run = (struct run){ .daemon = daemon, .log = { .fd = -1 }, .child_filter = -1, .service = daemon->name, .inner = &inner };
 	the_run = &run;
 	panic_hook = tell_panic;
 	if (argc > 1)
@@ -216,6 +218,8 @@ int daemon_run(const struct daemon *daemon, int argc, char **argv)
 		run_fatal(&run, "%s", err.text);
 	if (daemon->prepare && !daemon->prepare(&run, &err))
 		run_fatal(&run, "%s", err.text);
+	tzset(); /* the time zone's file is behind the fence */
+	malloc_trim(0); /* what starting needed and running does not */
 	if (!control_enter_fence(&run, &err))
 		run_fatal(&run, "%s", err.text);
 	if (daemon->begin && !daemon->begin(&run, &err))

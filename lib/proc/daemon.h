@@ -16,7 +16,7 @@
 #include "ipc/messages.h"
 #include "log/log.h"
 
-enum { DAEMON_CONTROL_FD = 3, DAEMON_CONF_MAX = 4096 };
+enum { DAEMON_CONTROL_FD = 3, DAEMON_CONF_MAX = 4096, DAEMON_SERVICES_MAX = 16 };
 
 struct run;
 
@@ -43,8 +43,8 @@ struct daemon {
 	bool (*begin)(struct run *run, struct err *err);
 	/* New values stand in run->conf; `old` is what they were. NULL: nothing to do. */
 	void (*reloaded)(struct run *run, const void *old);
-	/* A connection; the daemon owns fd. `listener` is the name in master.cf. */
-	void (*accept)(struct run *run, int fd, const char *listener);
+	/* A connection; the daemon owns fd. `service`: for run_conf. */
+	void (*accept)(struct run *run, int fd, unsigned service);
 	/* Finish what is begun and call run_drained. NULL: exits at once. */
 	void (*drain)(struct run *run);
 	void (*child_ended)(struct run *run, pid_t pid, int status);
@@ -59,10 +59,12 @@ struct run_folder {
 
 struct run {
 	const struct daemon *daemon;
-	const char *service; /* the name in master.cf */
+	const char *service; /* the name in master.cf; of the first one when several share the process */
 	struct loop *loop;
 	struct log log;
 	const void *conf; /* the daemon's struct, as of now: do not keep slices of it over a return to the loop */
+	const void *confs[DAEMON_SERVICES_MAX]; /* of each service that shares the process; conf is the first */
+	unsigned n_confs;
 	void *state;	  /* the daemon's own */
 	int child_filter; /* spawners: the seccomp program of their children, or -1 */
 	bool privileged;  /* master was started by root: users are real */
@@ -72,6 +74,9 @@ struct run {
 };
 
 int daemon_run(const struct daemon *daemon, int argc, char **argv);
+
+/* The values of one service. */
+static inline const void *run_conf(const struct run *run, unsigned service) { return run->confs[service]; }
 
 /* The channel on which a server is asked; it survives the server's restarts. Panics when it is no server of ours. */
 struct channel *run_server(struct run *run, const char *daemon);

@@ -23,6 +23,7 @@ struct run_listener {
 	struct run_listener *next;
 	struct run *run;
 	char *name;
+	unsigned service;
 	int fd;
 	struct watch watch;
 };
@@ -33,9 +34,12 @@ struct run_inner {
 	struct run_client *clients;
 	struct run_listener *listeners;
 	struct run_folder *folders;
-	struct arena *conf_arena; /* of the values that run->conf holds */
-	struct str *values;	  /* told by master, not yet in force */
-	struct arena *values_arena;
+	struct run_service {
+		char *name;
+		struct arena *conf_arena; /* of the values that run->confs[] holds */
+		struct str *values;	  /* told by master, not yet in force */
+		struct arena *values_arena;
+	} services[DAEMON_SERVICES_MAX];
 	struct fence fence;
 	struct buf walls;
 	bool started, test;

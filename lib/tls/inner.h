@@ -22,7 +22,7 @@ void server_drop(struct tls_server *server);
 const char *openssl_why(void);
 /* err_set with openssl_why behind it. */
 bool err_openssl(struct err *err, const char *what);
-/* A whole handshake in memory for each chain and version: loads what OpenSSL loads late, and proves that the key answers. */
+/* A handshake in memory for each chain and version: loads what OpenSSL loads late, and proves that the key answers. */
 bool server_try(struct tls_server *server, enum tls_version min_version, struct err *err);
 
 #endif

@@ -33,7 +33,7 @@ struct tls_server;
  * with err: a chain is not in order, or its key does not answer.
  */
 struct tls_server *tls_server_new(const struct tls_server_facts *facts, struct err *err);
-/* Connections that stand go on with it until they end; `sign` may be asked for their handshakes still. NULL is allowed. */
+/* Connections that stand go on until they end; `sign` may be asked for their handshakes still. NULL is allowed. */
 void tls_server_free(struct tls_server *server);
 
 /*

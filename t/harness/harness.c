@@ -208,7 +208,7 @@ static void take_log(struct harness *h, struct str payload)
 	buf_addc(&h->log, '\n');
 }
 
-/* Waits for frames on the control channel and the log, and takes one log line. 1: control is ready; 0: time is up; -1: gone. */
+/* Waits for a frame; one of the log is taken. 1: there is a control frame, 0: none in `ms` or a log line, -1: gone. */
 static int wait_frames(struct harness *h, int64_t ms)
 {
 	struct pollfd p[] = { { .fd = h->log_fd, .events = POLLIN }, { .fd = h->control, .events = POLLIN } };

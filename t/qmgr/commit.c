@@ -90,12 +90,9 @@ START_TEST(refused)
 		size_t size_more;
 		uint16_t code;
 	} rows[] = {
-		{ "", "a@v.test", "x\n", 0, 451 },
-		{ "anna@v.test", "a\n@v.test", "x\n", 0, 451 },
-		{ "an\x01na@v.test", "", "x\n", 0, 451 },
-		{ "anna@v.test", "", "x\r\n", 0, 550 },
-		{ "anna@v.test", "", "x\n", 1, 451 },
-		{ "anna@v.test", "", "x\n", 1u << 30, 552 },
+		{ "", "a@v.test", "x\n", 0, 451 },	  { "anna@v.test", "a\n@v.test", "x\n", 0, 451 },
+		{ "an\x01na@v.test", "", "x\n", 0, 451 }, { "anna@v.test", "", "x\r\n", 0, 550 },
+		{ "anna@v.test", "", "x\n", 1, 451 },	  { "anna@v.test", "", "x\n", 1u << 30, 552 },
 	};
 	struct bed b;
 	struct commit m;
@@ -131,8 +128,8 @@ START_TEST(transports)
 		const char *to;
 		uint16_t code;
 	} rows[] = {
-		{ AUTHORITY_MX, "who@far.test", 554 },	       { AUTHORITY_LMTP, "who@far.test", 554 },
-		{ AUTHORITY_MX, "nobody@no.test", 550 },       { AUTHORITY_SUBMISSION, "who@far.test", 250 },
+		{ AUTHORITY_MX, "who@far.test", 554 },
+		{ AUTHORITY_MX, "nobody@no.test", 550 },	{ AUTHORITY_SUBMISSION, "who@far.test", 250 },
 		{ AUTHORITY_MX, "a@v.test who@far.test", 554 },
 	};
 	struct commit m;

@@ -338,6 +338,6 @@ END_TEST
 
 TEST_MAIN("deliver", tcase_add_test(tc, local_dies); tcase_add_test(tc, deferred_and_retried);
 	  tcase_add_test(tc, some_recipients); tcase_add_test(tc, many_recipients); tcase_add_test(tc, restart);
-	  tcase_add_test(tc, failed_is_returned); tcase_add_test(tc, bounce_waits_for_lookupd); tcase_add_test(tc, given_up);
-	  tcase_add_test(tc, damaged_is_kept); tcase_add_test(tc, full_disk); tcase_add_test(tc, drain_ends_in_order);
-	  tcase_add_test(tc, deferred_transport);)
+	  tcase_add_test(tc, failed_is_returned); tcase_add_test(tc, bounce_waits_for_lookupd);
+	  tcase_add_test(tc, given_up); tcase_add_test(tc, damaged_is_kept); tcase_add_test(tc, full_disk);
+	  tcase_add_test(tc, drain_ends_in_order); tcase_add_test(tc, deferred_transport);)

@@ -3,7 +3,6 @@
 #include "qmgr/bounce.h"
 #include "qmgr/decide.h"
 #include "qmgr/entries.h"
-#include "mail/header.h"
 #include "unit.h"
 
 static const struct qmgr_conf conf = { .message_size_limit = 100000,
@@ -18,7 +17,8 @@ START_TEST(backoff)
 	static const struct {
 		uint32_t attempts;
 		int64_t ms;
-	} rows[] = { { 0, 300000 }, { 1, 300000 }, { 2, 600000 }, { 4, 2400000 }, { 5, 4000000 }, { UINT32_MAX, 4000000 } };
+	} rows[] = { { 0, 300000 },  { 1, 300000 },  { 2, 600000 },
+		     { 4, 2400000 }, { 5, 4000000 }, { UINT32_MAX, 4000000 } };
 
 	for (size_t i = 0; i < COUNT(rows); i++)
 		ck_assert_int_eq(decide_backoff_ms(rows[i].attempts, &conf), rows[i].ms);
@@ -32,12 +32,17 @@ START_TEST(transport)
 		const char *transport;
 		int code;
 	} rows[] = {
-		{ AUTHORITY_MX, "smtp", 554 },		  { AUTHORITY_LMTP, "smtp", 554 },
-		{ 0, "smtp", 554 },			  { AUTHORITY_MX | AUTHORITY_SUBMISSION, "smtp", 554 },
-		{ AUTHORITY_MX, "relay", 0 },		  { AUTHORITY_MX, "local", 0 },
-		{ AUTHORITY_SUBMISSION, "smtp", 0 },	  { AUTHORITY_LOCAL, "smtp", 0 },
-		{ AUTHORITY_SUBMISSION, "pipe", 451 },	  { AUTHORITY_MX, "", 451 },
-		{ AUTHORITY_MX, "virtual", 0 },		  { AUTHORITY_MX, "Virtual", 451 },
+		{ AUTHORITY_MX, "smtp", 554 },
+			{ 0, "smtp", 554 },
+		{ AUTHORITY_MX | AUTHORITY_SUBMISSION, "smtp", 554 },
+		{ AUTHORITY_MX, "relay", 0 },
+		{ AUTHORITY_MX, "local", 0 },
+		{ AUTHORITY_SUBMISSION, "smtp", 0 },
+		{ AUTHORITY_LOCAL, "smtp", 0 },
+		{ AUTHORITY_SUBMISSION, "pipe", 451 },
+		{ AUTHORITY_MX, "", 451 },
+		{ AUTHORITY_MX, "virtual", 0 },
+		{ AUTHORITY_MX, "Virtual", 451 },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -54,8 +59,9 @@ START_TEST(replies)
 		const char *status;
 		int want;
 	} rows[] = {
-		{ 550, "5.1.1", 550 }, { 451, "4.3.0", 451 }, { 250, "2.0.0", 451 }, { 550, "4.1.1", 451 }, { 550, "", 451 },
-		{ 550, "5.1", 451 },   { 550, "5.1.1.1", 451 }, { 65000, "5.1.1", 451 }, { 550, "5.1.x", 451 }, { 0, "0.0.0", 451 },
+		{ 550, "5.1.1", 550 }, { 451, "4.3.0", 451 }, { 250, "2.0.0", 451 },   { 550, "4.1.1", 451 },
+		{ 550, "", 451 },      { 550, "5.1", 451 },   { 550, "5.1.1.1", 451 }, { 65000, "5.1.1", 451 },
+		{ 550, "5.1.x", 451 }, { 0, "0.0.0", 451 },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
@@ -69,8 +75,12 @@ START_TEST(status)
 		enum env_state state;
 		const char *given, *want;
 	} rows[] = {
-		{ ENV_DEFERRED, "4.2.2", "4.2.2" }, { ENV_DEFERRED, "5.2.2", "4.0.0" }, { ENV_FAILED, "", "5.0.0" },
-		{ ENV_FAILED, "5.1.1\nX: y", "5.0.0" }, { ENV_DELIVERED, "2.1.5", "2.1.5" }, { ENV_FAILED, "55.1.1", "5.0.0" },
+		{ ENV_DEFERRED, "4.2.2", "4.2.2" },
+		{ ENV_DEFERRED, "5.2.2", "4.0.0" },
+		{ ENV_FAILED, "", "5.0.0" },
+		{ ENV_FAILED, "5.1.1\nX: y", "5.0.0" },
+		{ ENV_DELIVERED, "2.1.5", "2.1.5" },
+		{ ENV_FAILED, "55.1.1", "5.0.0" },
 		{ ENV_FAILED, "5.000000000000000001.1", "5.0.0" },
 	};
 
@@ -103,9 +113,11 @@ END_TEST
 START_TEST(table_of_entries)
 {
 	struct entries all = { 0 };
-	struct env_recipient rcpt[5] = { { .address = STR("a@One.test") },	{ .address = STR("b@two.test") },
+	struct env_recipient rcpt[5] = { { .address = STR("a@One.test") },
+					 { .address = STR("b@two.test") },
 					 { .address = STR("c@done.test"), .state = ENV_DELIVERED },
-					 { .address = STR("d@two.test") },	{ .address = STR("nowhere") } };
+					 { .address = STR("d@two.test") },
+					 { .address = STR("nowhere") } };
 	struct env env = { .recipients = rcpt, .n = 5 };
 	struct queue_id at = { 0 }, none = queue_id_make(0, 77777);
 	size_t n = 0;
@@ -148,7 +160,10 @@ static bool has(struct buf *text, const char *what)
 START_TEST(bounce_text)
 {
 	struct env_recipient rcpt[] = {
-		{ .address = STR("anna@v.test"), .original = STR("list@v.test"), .state = ENV_FAILED, .status = STR("5.1.1"),
+		{ .address = STR("anna@v.test"),
+		  .original = STR("list@v.test"),
+		  .state = ENV_FAILED,
+		  .status = STR("5.1.1"),
 		  .text = STR("no\r\nSuch: user\xff") },
 		{ .address = STR("bert@v.test"), .state = ENV_DELIVERED, .status = STR("2.0.0") },
 	};

@@ -156,9 +156,15 @@ START_TEST(read_and_errors)
 	ck_assert_str_is(buf_str(&text), STR("Subject: x\n\nbody\n"));
 	static const struct {
 		const char *verb, *which;
-	} rows[] = { { "hold", "nonsense" }, { "eat", "ALL" }, { "hold", "BBBBBBBBBBBBBBBB" }, { "hold", "site:far.test" } };
+	} rows[] = {
+		{ "hold", "nonsense" }, { "eat", "ALL" }, { "hold", "BBBBBBBBBBBBBBBB" }, { "hold", "site:far.test" }
+	};
 	for (size_t i = 0; i < COUNT(rows); i++)
 		ck_assert(!bed_act(&b, rows[i].verb, rows[i].which).ok);
+	/* a notice is no question */
+	scoped_fd int bad = bed_tool(&b);
+	frame_send(bad, &queue_act_schema, false, 0, &(struct queue_act){ STR("delete"), STR("ALL") });
+	ck_assert_int_eq(read(bad, &(char){ 0 }, 1), 0);
 	ck_assert_uint_eq(bed_act(&b, "delete", id.text).count, 1);
 	frame_send(fd, &queue_read_schema, false, 1, &(struct queue_read){ queue_id_str(&id) });
 	bed_answer(&b, fd, &queue_content_schema, &c);
@@ -218,5 +224,5 @@ START_TEST(connections_are_limited)
 }
 END_TEST
 
-TEST_MAIN("tools", tcase_add_test(tc, hold_list_release); tcase_add_test(tc, at_work); tcase_add_test(tc, read_and_errors);
-	  tcase_add_test(tc, many); tcase_add_test(tc, connections_are_limited);)
+TEST_MAIN("tools", tcase_add_test(tc, hold_list_release); tcase_add_test(tc, at_work);
+	  tcase_add_test(tc, read_and_errors); tcase_add_test(tc, many); tcase_add_test(tc, connections_are_limited);)

@@ -80,7 +80,8 @@ static uint32_t take(struct bed *b, int fd, const struct ipc_schema *schema, boo
 		ck_abort_msg("no %s; log: %.*s", schema->name, STR_ARG(buf_str(&b->h.log)));
 	}
 	ck_assert_int_eq(frame_receive(fd, &b->frame, &head, &payload, fds, &n_fds), 1);
-	ck_assert_msg(head.type == schema->type && head.answer == answer, "type %d instead of %s", head.type, schema->name);
+	ck_assert_msg(head.type == schema->type && head.answer == answer, "type %d instead of %s", head.type,
+		      schema->name);
 	ck_assert(ipc_decode(schema, payload, fds, n_fds, message));
 	return head.serial;
 }
@@ -147,8 +148,8 @@ static bool add_route(struct str given, struct buf *list, struct strs *routes)
 
 	if (!far && !str_ends(given, STR("@v.test")))
 		return false;
-	struct str parts[ROUTE_PARTS] = { given, given, far ? STR("smtp") : STR("virtual"), far ? STR("far.test") : STR(""),
-					  far ? STR("") : user };
+	struct str parts[ROUTE_PARTS] = { given, given, far ? STR("smtp") : STR("virtual"),
+					  far ? STR("far.test") : STR(""), far ? STR("") : user };
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
 		strs_add(list, routes, parts[i]);
 	return true;

@@ -1,0 +1,1 @@
+tayori_fuzz(dict_text NEEDS dict)

@@ -1,15 +1,17 @@
 #include "routing.h"
 
 #include "decide.h"
+#include "mail/addr.h"
 
 enum { CHUNK_BYTES = 16 << 10 };
 
-/* One final recipient of the answer; false with the reason when it is malformed or not allowed. */
+/* One final recipient of the answer, unless it is there already; false with the reason when it is malformed or not allowed. */
 static bool take_route(struct routing *r, const struct strs *routes, size_t *at, struct reply *why)
 {
 	struct env_recipient rcpt = { 0 };
 	struct str *const parts[ROUTE_PARTS] = { &rcpt.address, &rcpt.original, &rcpt.transport, &rcpt.nexthop,
 						 &rcpt.user };
+	scoped_buf struct buf key = { 0 };
 
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
 		if (!strs_next(routes, at, parts[i]) || parts[i]->n > ENV_STRING_MAX) {
@@ -19,6 +21,9 @@ static bool take_route(struct routing *r, const struct strs *routes, size_t *at,
 	*why = decide_transport(r->authority, rcpt.transport);
 	if (why->code)
 		return false;
+	addr_key(rcpt.address, &key);
+	if (table_set(&r->seen, buf_str(&key), r))
+		return true;
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
 		*parts[i] = arena_str(r->arena, *parts[i]);
 	return buf_add(&r->found, str_of(&rcpt, sizeof(rcpt)));
@@ -95,5 +100,6 @@ uint32_t routing_take(struct routing *r, struct env_recipient **out)
 void routing_cancel(struct routing *r)
 {
 	call_cancel(&r->call);
+	table_free(&r->seen);
 	buf_free(&r->found);
 }

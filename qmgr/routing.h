@@ -12,8 +12,9 @@ struct routing {
 	struct arena *arena; /* of the answers */
 	/* Code 250: take them with routing_take. Else why not; then call routing_cancel. */
 	void (*done)(struct routing *r, const struct reply *why);
-	size_t at;	  /* of what was asked */
-	struct buf found; /* struct env_recipient, one behind the other */
+	size_t at;	   /* of what was asked */
+	struct buf found;  /* struct env_recipient, one behind the other */
+	struct table seen; /* their addresses: each chunk's answer knows nothing of the others */
 	struct call call;
 };
 

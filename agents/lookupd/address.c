@@ -71,8 +71,8 @@ enum dict_result address_find(struct policy *p, const struct maps *m, const stru
 		enum address_form form, told;
 		struct str local, domain;
 	} keys[] = {
-		{ FORM_FULL, FORM_FULL, a->local, a->domain },	{ FORM_PLAIN, FORM_PLAIN, a->user, a->domain },
-		{ FORM_LOCAL, FORM_LOCAL, a->local, STR("") },	{ FORM_LOCAL, FORM_PLAIN, a->user, STR("") },
+		{ FORM_FULL, FORM_FULL, a->local, a->domain },	  { FORM_PLAIN, FORM_PLAIN, a->user, a->domain },
+		{ FORM_LOCAL, FORM_LOCAL, a->local, STR("") },	  { FORM_LOCAL, FORM_PLAIN, a->user, STR("") },
 		{ FORM_DOMAIN, FORM_DOMAIN, STR(""), a->domain },
 	};
 

@@ -8,11 +8,11 @@ struct node {
 	struct address address;
 	const struct node *parent; /* the alias that led here; NULL: it was given */
 	struct node *root;
-	struct node *next;	   /* to look at */
-	struct str given;	   /* of roots: as it was given */
+	struct node *next; /* to look at */
+	struct str given;  /* of roots: as it was given */
 	size_t depth;
-	size_t descendants;	   /* of roots */
-	bool no_virtual, no_alias; /* it led to itself there: leave it */
+	size_t descendants;	       /* of roots */
+	bool no_virtual, no_alias;     /* it led to itself there: leave it */
 	bool self_virtual, self_alias; /* one of its values is itself */
 };
 

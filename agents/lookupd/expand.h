@@ -18,7 +18,10 @@ struct routes {
 	struct strs list; /* ROUTE_PARTS strings for each final recipient; lies in raw */
 };
 
-static inline void routes_free(struct routes *r) { buf_free(&r->raw); }
+static inline void routes_free(struct routes *r)
+{
+	buf_free(&r->raw);
+}
 #define scoped_routes __attribute__((cleanup(routes_free)))
 
 /* Code 250 and `out` (empty before), or why not: then `out` is undefined. */

@@ -15,9 +15,7 @@ struct lookupd {
 /* The tables as they are now, for one question. */
 struct policy *lookupd_policy(struct channel *ch);
 
-extern const struct ipc_handler smtpd_handlers[];
-extern const size_t smtpd_handlers_n;
-extern const struct ipc_handler qmgr_handlers[];
-extern const size_t qmgr_handlers_n;
+extern const struct ipc_handler smtpd_handlers[2];
+extern const struct ipc_handler qmgr_handlers[1];
 
 #endif

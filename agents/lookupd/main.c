@@ -15,8 +15,9 @@ static const struct lookupd_conf *conf_of(const struct run *run)
 
 static bool wants_accounts(const struct lookupd_conf *conf)
 {
-	const struct str lists[] = { conf->local_recipient_maps, conf->mydestination,	     conf->alias_maps,
-				     conf->virtual_mailbox_maps, conf->relay_recipient_maps, conf->smtpd_sender_login_maps };
+	const struct str lists[] = { conf->local_recipient_maps, conf->mydestination,
+				     conf->alias_maps,		 conf->virtual_mailbox_maps,
+				     conf->relay_recipient_maps, conf->smtpd_sender_login_maps };
 	struct str item;
 
 	for (size_t i = 0; i < COUNT(lists); i++)
@@ -74,10 +75,9 @@ static void tell(void *arg, const char *text)
 
 static void open_policy(struct lookupd *l)
 {
-	struct policy_world world = { .open = open_table,
-				      .tell = tell,
-				      .arg = l,
-				      .accounts = l->accounts.n > 0 ? &l->accounts : NULL };
+	struct policy_world world = {
+		.open = open_table, .tell = tell, .arg = l, .accounts = l->accounts.n > 0 ? &l->accounts : NULL
+	};
 
 	policy_open(&l->policy, conf_of(l->run), &world, clock_mono_ms());
 }
@@ -117,8 +117,8 @@ static void reloaded(struct run *run, const void *old)
 }
 
 static const struct daemon_client clients[] = {
-	{ "smtpd", smtpd_handlers, 2, NULL, NULL },
-	{ "qmgr", qmgr_handlers, 1, NULL, NULL },
+	{ "smtpd", smtpd_handlers, COUNT(smtpd_handlers), NULL, NULL },
+	{ "qmgr", qmgr_handlers, COUNT(qmgr_handlers), NULL, NULL },
 };
 
 static const struct daemon lookupd = {

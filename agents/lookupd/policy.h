@@ -23,9 +23,9 @@ struct source;
 /* A list parameter: names and tables, asked in their order. */
 struct maps {
 	struct maps_item {
-		struct str name;       /* a plain name, lower case; p NULL: a table */
+		struct str name; /* a plain name, lower case; p NULL: a table */
 		struct source *source;
-	} *items;
+	} * items;
 	size_t n;
 };
 

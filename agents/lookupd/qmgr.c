@@ -18,5 +18,4 @@ static void on_route(struct channel *ch, uint32_t serial, void *message)
 	channel_answer(ch, serial, &route_answer_schema, &answer);
 }
 
-const struct ipc_handler qmgr_handlers[] = { { &route_schema, on_route } };
-const size_t qmgr_handlers_n = COUNT(qmgr_handlers);
+const struct ipc_handler qmgr_handlers[1] = { { &route_schema, on_route } };

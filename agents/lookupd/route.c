@@ -2,12 +2,10 @@
 
 #include "dict/user.h"
 
+/* CLASS_ALIAS: no such user, which the delivery will tell the sender. */
 static const char *const presets[] = {
-	[CLASS_LOCAL] = "local",
-	[CLASS_ALIAS] = "virtual", /* no such user: the delivery says so, to the sender */
-	[CLASS_MAILBOX] = "virtual",
-	[CLASS_RELAY] = "relay",
-	[CLASS_OTHER] = "smtp",
+	[CLASS_LOCAL] = "local", [CLASS_ALIAS] = "virtual", [CLASS_MAILBOX] = "virtual",
+	[CLASS_RELAY] = "relay", [CLASS_OTHER] = "smtp",
 };
 
 /* ---- mailbox users ---- */
@@ -41,7 +39,8 @@ static bool mailbox_name(struct policy *p, const struct address *a, struct arena
 
 	if (r == DICT_ERROR)
 		return false;
-	bool named = r == DICT_FOUND && str_find(buf_str(&value), '@') > 0 && user_canonical(buf_str(&value), STR(""), &name);
+	bool named = r == DICT_FOUND && str_find(buf_str(&value), '@') > 0 &&
+		     user_canonical(buf_str(&value), STR(""), &name);
 	if (named)
 		*out = arena_str(arena, buf_str(&name));
 	else
@@ -115,8 +114,10 @@ struct reply route_find(struct policy *p, const struct address *a, struct arena 
 		if (r == DICT_ERROR)
 			return decide_trouble(a->whole);
 		if (r == DICT_FOUND && !take_transport(buf_str(&value), class, arena, out))
-			return reply_make(451, 4, 3, 5, "<%.*s>: transport_maps names '%.*s', which is none of local, virtual, relay, smtp",
-					  STR_ARG(a->whole), STR_ARG(out->transport));
+			return reply_make(
+				451, 4, 3, 5,
+				"<%.*s>: transport_maps names '%.*s', which is none of local, virtual, relay, smtp",
+				STR_ARG(a->whole), STR_ARG(out->transport));
 	}
 	if (!find_user(p, a, arena, out))
 		return decide_trouble(a->whole);

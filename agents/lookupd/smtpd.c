@@ -37,6 +37,5 @@ static void on_recipient(struct channel *ch, uint32_t serial, void *message)
 	answer(ch, serial, &r);
 }
 
-const struct ipc_handler smtpd_handlers[] = { { &check_sender_schema, on_sender },
-					      { &check_recipient_schema, on_recipient } };
-const size_t smtpd_handlers_n = COUNT(smtpd_handlers);
+const struct ipc_handler smtpd_handlers[2] = { { &check_sender_schema, on_sender },
+					       { &check_recipient_schema, on_recipient } };

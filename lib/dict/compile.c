@@ -111,8 +111,8 @@ static bool publish(const struct compiler *c, struct err *err)
 	return true;
 }
 
-bool dict_compile(int folder, const char *name, struct str text, void (*warn_row)(void *arg, size_t line, const char *text),
-		  void *arg, struct err *err)
+bool dict_compile(int folder, const char *name, struct str text,
+		  void (*warn_row)(void *arg, size_t line, const char *text), void *arg, struct err *err)
 {
 	struct compiler c = { .name = name, .text = text, .warn = warn_row, .arg = arg };
 	const char *why = text_refused(text);

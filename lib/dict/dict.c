@@ -10,10 +10,8 @@
 #include "io/fd.h"
 
 static const struct dict_type types[] = {
-	{ "inline", NULL, false, inline_load },
-	{ "lmdb", ".lmdb", true, lmdb_load },
-	{ "passwd-file", "", false, passwd_file_load },
-	{ "static", NULL, false, static_load },
+	{ "inline", NULL, false, inline_load },		{ "lmdb", ".lmdb", true, lmdb_load },
+	{ "passwd-file", "", false, passwd_file_load }, { "static", NULL, false, static_load },
 	{ "texthash", "", false, texthash_load },
 };
 
@@ -84,8 +82,8 @@ static bool load(const struct dict *d, struct content *c, struct stamp *stamp, s
 static bool take_folder(struct dict *d, int folder, const char *file, struct err *err)
 {
 	if (folder < 0 || !file || !*file)
-		return err_set(err, "%s:%.*s: write the absolute path of a file; its folder must exist at start", d->type->name,
-			       STR_ARG(str_head(d->name, 100)));
+		return err_set(err, "%s:%.*s: write the absolute path of a file; its folder must exist at start",
+			       d->type->name, STR_ARG(str_head(d->name, 100)));
 	bool whole = str_ends(str_from(file), str_from(d->type->suffix));
 	d->file = arena_printf(&d->arena, "%s%s", file, whole ? "" : d->type->suffix);
 	d->folder = fcntl(folder, F_DUPFD_CLOEXEC, 0);

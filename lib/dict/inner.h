@@ -32,7 +32,7 @@ struct content {
 struct dict {
 	const struct dict_type *type;
 	struct arena arena;
-	struct str name;   /* behind "type:" */
+	struct str name; /* behind "type:" */
 	struct str domain;
 	int folder;
 	const char *file;

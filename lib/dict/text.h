@@ -12,8 +12,8 @@ struct text {
 };
 
 struct text_row {
-	size_t line;	 /* where it begins, from 1 */
-	struct str key;	 /* lower case; key and value live until the next call */
+	size_t line;	/* where it begins, from 1 */
+	struct str key; /* lower case; key and value live until the next call */
 	struct str value;
 	const char *bad; /* why the line is no row, or NULL */
 };
@@ -22,7 +22,10 @@ struct text_row {
 const char *text_refused(struct str text);
 /* The next row or bad line; false at the end. text_free when done. */
 bool text_next(struct text *t, struct text_row *row);
-static inline void text_free(struct text *t) { buf_free(&t->line); }
+static inline void text_free(struct text *t)
+{
+	buf_free(&t->line);
+}
 #define scoped_text __attribute__((cleanup(text_free)))
 
 #endif

@@ -29,7 +29,8 @@ bool user_canonical(struct str name, struct str domain, struct buf *out)
 	if (at >= 0)
 		domain = str_skip(name, (size_t)at + 1);
 	buf_reset(out);
-	if (!part_ok(local) || ((at >= 0 || domain.n > 0) && !part_ok(domain)) || local.n + 1 + domain.n > USER_NAME_MAX)
+	if (!part_ok(local) || ((at >= 0 || domain.n > 0) && !part_ok(domain)) ||
+	    local.n + 1 + domain.n > USER_NAME_MAX)
 		return false;
 	add_lower(out, local);
 	if (domain.n > 0)

@@ -64,6 +64,9 @@ static void watch_again(struct stream *s)
 		timer_set(&s->later, s->loop, 0, go_on, s);
 	if (wants_input || s->lingering || s->write_wants_read)
 		what |= WATCH_READ;
+	/* A pause is mostly over before anything comes: only what does come is worth a call to stop watching. */
+	if (s->paused && !s->pressed && !s->ended && !s->read_wants_write)
+		what |= s->watch.what & WATCH_READ;
 	if ((stream_unsent(s) > 0 && !s->write_wants_read) || s->read_wants_write)
 		what |= WATCH_WRITE;
 	watch_set(&s->watch, s->loop, s->fd, what, ready, s);
@@ -209,6 +212,7 @@ static void ready(void *arg, int what)
 	if ((what & WATCH_WRITE || s->write_wants_read) && !flush(s))
 		return;
 	if (s->lingering || s->ended || s->closed || s->paused) {
+		s->pressed = s->paused && what & WATCH_READ;
 		watch_again(s);
 		return;
 	}
@@ -291,7 +295,7 @@ static void go_on(void *arg)
 
 void stream_resume(struct stream *s)
 {
-	s->paused = false;
+	s->paused = s->pressed = false;
 	if (s->in.n > 0 && !s->corked)
 		timer_set(&s->later, s->loop, 0, go_on, s);
 	if (!s->corked)

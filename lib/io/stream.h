@@ -50,6 +50,7 @@ struct stream {
 	const struct stream_events *events;
 	void *arg;
 	size_t in_limit;
+	bool pressed; /* input came while paused */
 	bool paused, ended, corked, lingering, read_wants_write, write_wants_read, broken;
 	void (*closed)(void *arg);
 };

@@ -342,6 +342,9 @@ static bool take_frame(struct channel *ch, struct buf *frame)
 	frame_close_fds(fds, n_fds);
 	if (bad)
 		channel_break(ch, bad);
+	/* A client whose questions are all answered expects nothing more: a read that finds nothing would be wasted. */
+	if (head.answer && !ch->calls)
+		return false;
 	return ch->fd == fd && (ch->most_unanswered == 0 || ch->unanswered < ch->most_unanswered);
 }
 

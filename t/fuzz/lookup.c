@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static bool is_ours(struct str domain)
 {
-	static const struct str ours[] = { STR("example.com"),	 STR("localhost"),	STR("mx.example.com"),
-					   STR("alias.example"), STR("virt.example"),	STR("catch.example"),
+	static const struct str ours[] = { STR("example.com"),	 STR("localhost"),     STR("mx.example.com"),
+					   STR("alias.example"), STR("virt.example"),  STR("catch.example"),
 					   STR("moved.example"), STR("relay.example"), STR("[192.0.2.1]") };
 
 	for (size_t i = 0; i < COUNT(ours); i++)

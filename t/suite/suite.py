@@ -179,6 +179,74 @@ class Instance:
         return out
 
 
+class Wire:
+    """A client that says exactly what it is told: for what libraries are too polite to send."""
+    def __init__(self, port, tls=None, timeout=20):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.buf = b""
+        if tls:
+            self.start_tls(tls)
+
+    def start_tls(self, context):
+        self.sock = context.wrap_socket(self.sock, server_hostname="localhost")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def line(self):
+        """The next line without its end; b"" when the server has closed."""
+        while b"\n" not in self.buf:
+            try:
+                more = self.sock.recv(65536)
+            except (ConnectionError, ssl.SSLError):
+                more = b""
+            if not more:
+                rest, self.buf = self.buf, b""
+                return rest
+            self.buf += more
+        line, self.buf = self.buf.split(b"\n", 1)
+        return line.rstrip(b"\r")
+
+    def reply(self):
+        """An SMTP reply: its code (0: the server has closed) and its text, the lines joined."""
+        lines = []
+        while True:
+            line = self.line()
+            if not line:
+                return 0, "\n".join(lines)
+            lines.append(line[4:].decode("latin-1"))
+            if line[3:4] != b"-":
+                return int(line[:3]), "\n".join(lines)
+
+    def cmd(self, text):
+        self.send((text.encode("latin-1") if isinstance(text, str) else text) + b"\r\n")
+        return self.reply()
+
+    def rest(self, seconds=10):
+        """All that comes until the server closes; None when it does not close in time."""
+        self.sock.settimeout(seconds)
+        out, self.buf = self.buf, b""
+        try:
+            while more := self.sock.recv(65536):
+                out += more
+        except (socket.timeout, TimeoutError):
+            return None
+        except (ConnectionError, ssl.SSLError):
+            pass
+        return out
+
+
+def stuff(message):
+    """A message with CRLF as it goes over the wire: dots doubled, the end added."""
+    return re.sub(rb"(?m)^\.", b"..", message) + b".\r\n"
+
+
 def original(message):
     """A fetched message without the trace headers that were put before it."""
     mine = re.match(rb"Return-Path:.*?\r\n(?:X-Original-To:.*?\r\n)?Delivered-To:.*?\r\nReceived:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*", message)

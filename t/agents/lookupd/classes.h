@@ -35,25 +35,28 @@ static inline struct lookupd_conf world_conf(void)
 		.recipient_delimiter = STR("+-"),
 		.mydestination = STR("example.com, localhost inline:{ {mx.example.com=x} }"),
 		.local_recipient_maps = STR("proxy:unix:passwd.byname inline:{ {list+ext=x}, {hank@localhost=x} }"),
-		.alias_maps = STR("inline:{ {root=admin, ops@out.example}, {admin=admin}, {cmd=|/bin/cat}, {quoted=\"|cat x\"},"
-				  " {file=/var/mail/x}, {incl=:include:/x}, {back=\\back}, {loopa=loopb}, {loopb=loopa},"
-				  " {empty=,}, {bad=a b}, {team+x=carol}, {away=<dave@out.example>} }"),
+		.alias_maps = STR(
+			"inline:{ {root=admin, ops@out.example}, {admin=admin}, {cmd=|/bin/cat}, {quoted=\"|cat x\"},"
+			" {file=/var/mail/x}, {incl=:include:/x}, {back=\\back}, {loopa=loopb}, {loopb=loopa},"
+			" {empty=,}, {bad=a b}, {team+x=carol}, {away=<dave@out.example>} }"),
 		.virtual_alias_domains = STR("alias.example"),
-		.virtual_alias_maps = STR("inline:{ {sales@alias.example=user1@virt.example, user2@virt.example},"
-					  " {two@alias.example=sales@alias.example, user1@virt.example},"
-					  " {out@alias.example=someone@out.example}, {bare@alias.example=hank},"
-					  " {@catch.example=catcher@virt.example}, {move@alias.example=@virt.example},"
-					  " {@moved.example=@virt.example}, {ext@alias.example=user1@virt.example},"
-					  " {dead@alias.example=nobody@alias.example}, {loop1@alias.example=loop2@alias.example},"
-					  " {loop2@alias.example=loop1@alias.example}, {p@alias.example=q@alias.example},"
-					  " {q@alias.example=p@alias.example}, {pq@alias.example=p@alias.example, q@alias.example},"
-					  " {hub@alias.example=hub@alias.example, spoke@alias.example},"
-					  " {spoke@alias.example=spoke@alias.example, hub@alias.example},"
-					  " {postmaster=boss@virt.example}, {empty@alias.example=,} }"),
+		.virtual_alias_maps =
+			STR("inline:{ {sales@alias.example=user1@virt.example, user2@virt.example},"
+			    " {two@alias.example=sales@alias.example, user1@virt.example},"
+			    " {out@alias.example=someone@out.example}, {bare@alias.example=hank},"
+			    " {@catch.example=catcher@virt.example}, {move@alias.example=@virt.example},"
+			    " {@moved.example=@virt.example}, {ext@alias.example=user1@virt.example},"
+			    " {dead@alias.example=nobody@alias.example}, {loop1@alias.example=loop2@alias.example},"
+			    " {loop2@alias.example=loop1@alias.example}, {p@alias.example=q@alias.example},"
+			    " {q@alias.example=p@alias.example}, {pq@alias.example=p@alias.example, q@alias.example},"
+			    " {hub@alias.example=hub@alias.example, spoke@alias.example},"
+			    " {spoke@alias.example=spoke@alias.example, hub@alias.example},"
+			    " {postmaster=boss@virt.example}, {empty@alias.example=,} }"),
 		.virtual_mailbox_domains = STR("virt.example, catch.example, moved.example"),
-		.virtual_mailbox_maps = STR("inline:{ {user1@virt.example=user1@virt.example}, {user2@virt.example=virt/user2/},"
-					    " {boss@virt.example=The.Boss@virt.example}, {catcher@virt.example=OK},"
-					    " {full+ext@virt.example=x} }"),
+		.virtual_mailbox_maps =
+			STR("inline:{ {user1@virt.example=user1@virt.example}, {user2@virt.example=virt/user2/},"
+			    " {boss@virt.example=The.Boss@virt.example}, {catcher@virt.example=OK},"
+			    " {full+ext@virt.example=x} }"),
 		.relay_domains = STR("relay.example, [192.0.2.1]"),
 		.relay_recipient_maps = STR(""),
 		.smtpd_sender_login_maps = STR("inline:{ {info@virt.example=user1@virt.example, hank},"

@@ -69,14 +69,17 @@ START_TEST(open_relay)
 	static const struct {
 		uint32_t authority;
 		const char *login;
-	} who[] = { { MX, "" },	     { MX, "user1@virt.example" }, { UNKNOWN, "" }, { UNKNOWN, "user1@virt.example" },
-		    { SUBMIT, "" }, { 0, "" },			 { 0, "hank" }, { MX | SUBMIT, "hank" } };
+	} who[] = { { MX, "" },	     { MX, "user1@virt.example" },
+		    { UNKNOWN, "" }, { UNKNOWN, "user1@virt.example" },
+		    { SUBMIT, "" },  { 0, "" },
+		    { 0, "hank" },   { MX | SUBMIT, "hank" } };
 	struct lookupd_conf conf = world_conf();
 	struct world w;
 
 	world_begin(&w, &conf);
 	for (size_t i = 0; i < COUNT(who); i++) {
-		struct reply r = decide_recipient(&w.policy, who[i].authority, str_from(who[i].login), str_from(probes[_i]));
+		struct reply r =
+			decide_recipient(&w.policy, who[i].authority, str_from(who[i].login), str_from(probes[_i]));
 		ck_assert_msg(r.code >= 500, "<%s>: %d %s", probes[_i], r.code, r.text);
 	}
 	world_end(&w);
@@ -89,11 +92,16 @@ static const struct {
 	int code;
 	const char *text;
 } recipients[] = {
-	{ MX, "", "nobody@example.com", 550, "<nobody@example.com>: Recipient address rejected: User unknown in local recipient table" },
-	{ MX, "", "nobody@alias.example", 550, "<nobody@alias.example>: Recipient address rejected: User unknown in virtual alias table" },
-	{ MX, "", "nobody@virt.example", 550, "<nobody@virt.example>: Recipient address rejected: User unknown in virtual mailbox table" },
-	{ SUBMIT, "hank", "nobody@virt.example", 550, "<nobody@virt.example>: Recipient address rejected: User unknown in virtual mailbox table" },
-	{ LOCAL, "", "nobody@example.com", 550, "<nobody@example.com>: Recipient address rejected: User unknown in local recipient table" },
+	{ MX, "", "nobody@example.com", 550,
+	  "<nobody@example.com>: Recipient address rejected: User unknown in local recipient table" },
+	{ MX, "", "nobody@alias.example", 550,
+	  "<nobody@alias.example>: Recipient address rejected: User unknown in virtual alias table" },
+	{ MX, "", "nobody@virt.example", 550,
+	  "<nobody@virt.example>: Recipient address rejected: User unknown in virtual mailbox table" },
+	{ SUBMIT, "hank", "nobody@virt.example", 550,
+	  "<nobody@virt.example>: Recipient address rejected: User unknown in virtual mailbox table" },
+	{ LOCAL, "", "nobody@example.com", 550,
+	  "<nobody@example.com>: Recipient address rejected: User unknown in local recipient table" },
 	{ MX, "", "x@other.example", 554, "<x@other.example>: Relay access denied" },
 	{ MX, "hank", "x@other.example", 554, "<x@other.example>: Relay access denied" },
 	{ UNKNOWN, "", "x@other.example", 554, "<x@other.example>: Relay access denied" },
@@ -216,7 +224,8 @@ static const struct {
 	int code;
 	const char *text;
 } senders[] = {
-	{ SUBMIT, "hank", "root@example.com", 553, "<root@example.com>: Sender address rejected: not owned by user hank" },
+	{ SUBMIT, "hank", "root@example.com", 553,
+	  "<root@example.com>: Sender address rejected: not owned by user hank" },
 	{ SUBMIT, "hank", "hank@virt.example", 553, NULL },
 	{ SUBMIT, "hank@virt.example", "hank", 553, NULL },
 	{ SUBMIT, "user1@virt.example", "user2@virt.example", 553, NULL },
@@ -249,7 +258,8 @@ START_TEST(sender_cases)
 	world_begin(&w, &conf);
 	struct reply r = decide_sender(&w.policy, senders[_i].authority, str_from(senders[_i].login),
 				       str_from(senders[_i].sender));
-	ck_assert_msg(r.code == senders[_i].code, "%s <%s>: %d %s", senders[_i].login, senders[_i].sender, r.code, r.text);
+	ck_assert_msg(r.code == senders[_i].code, "%s <%s>: %d %s", senders[_i].login, senders[_i].sender, r.code,
+		      r.text);
 	if (senders[_i].text)
 		ck_assert_str_eq(r.text, senders[_i].text);
 	world_end(&w);

@@ -27,8 +27,8 @@ static void run(struct world *w, uint32_t authority, const char *recipients, str
 	for (uint32_t i = 0; i < routes.list.n / ROUTE_PARTS; i++) {
 		for (size_t k = 0; k < ROUTE_PARTS; k++)
 			ck_assert(strs_next(&routes.list, &at, &part[k]));
-		buf_addf(out, "%s%.*s/%.*s/%.*s/%.*s", i ? " " : "", STR_ARG(part[0]), STR_ARG(part[2]), STR_ARG(part[3]),
-			 STR_ARG(part[4]));
+		buf_addf(out, "%s%.*s/%.*s/%.*s/%.*s", i ? " " : "", STR_ARG(part[0]), STR_ARG(part[2]),
+			 STR_ARG(part[3]), STR_ARG(part[4]));
 	}
 }
 
@@ -42,17 +42,22 @@ static const struct {
 	{ MX, "empty@alias.example", "451 <empty@alias.example>: alias value ',' holds no address" },
 	{ MX, "empty@example.com", "451 <empty@example.com>: alias value ',' holds no address" },
 	{ MX, "bad@example.com", "451 <bad@example.com>: alias value 'a b' is no address" },
-	{ MX, "cmd@example.com", "451 <cmd@example.com>: alias value '|/bin/cat' is a command: aliases do not run commands" },
-	{ MX, "quoted@example.com", "451 <quoted@example.com>: alias value '\"|cat x\"' is a command: aliases do not run commands" },
-	{ MX, "file@example.com", "451 <file@example.com>: alias value '/var/mail/x' is a file: aliases do not write files" },
-	{ MX, "incl@example.com", "451 <incl@example.com>: alias value ':include:/x' is a list in a file: aliases do not include files" },
+	{ MX, "cmd@example.com",
+	  "451 <cmd@example.com>: alias value '|/bin/cat' is a command: aliases do not run commands" },
+	{ MX, "quoted@example.com",
+	  "451 <quoted@example.com>: alias value '\"|cat x\"' is a command: aliases do not run commands" },
+	{ MX, "file@example.com",
+	  "451 <file@example.com>: alias value '/var/mail/x' is a file: aliases do not write files" },
+	{ MX, "incl@example.com",
+	  "451 <incl@example.com>: alias value ':include:/x' is a list in a file: aliases do not include files" },
 	{ MX, "x@other.example", "554 <x@other.example>: Relay access denied" },
 	{ UNKNOWN, "hank@example.com x@other.example", "554 <x@other.example>: Relay access denied" },
 	{ 0, "x@other.example", "554 <x@other.example>: Relay access denied" },
 	{ MX | LOCAL, "x@other.example", "554 <x@other.example>: Relay access denied" },
 	{ MX, "out@alias.example someone@out.example", "554 <someone@out.example>: Relay access denied" },
 	{ MX, "x%y@catch.example", "554 <x%y@catch.example>: Relay access denied" },
-	{ MX, "nobody@virt.example", "550 <nobody@virt.example>: Recipient address rejected: User unknown in virtual mailbox table" },
+	{ MX, "nobody@virt.example",
+	  "550 <nobody@virt.example>: Recipient address rejected: User unknown in virtual mailbox table" },
 	{ MX, "a@b@example.com", "550 <a@b@example.com>: Bad recipient address syntax" },
 	/* unknown names in mail that was taken fail one by one, at delivery */
 	{ SUBMIT, "nobody@virt.example", "nobody@virt.example/virtual/virt.example/nobody@virt.example" },
@@ -71,10 +76,12 @@ static const struct {
 	{ MX, "user2+x@virt.example", "user2+x@virt.example/virtual/virt.example/user2@virt.example" },
 	{ MX, "boss@virt.example", "boss@virt.example/virtual/virt.example/the.boss@virt.example" },
 	{ MX, "full+ext@virt.example", "full+ext@virt.example/virtual/virt.example/full+ext@virt.example" },
-	{ MX, "sales@alias.example", "user1@virt.example/virtual/virt.example/user1@virt.example"
-				     " user2@virt.example/virtual/virt.example/user2@virt.example" },
-	{ MX, "two@alias.example", "user1@virt.example/virtual/virt.example/user1@virt.example"
-				   " user2@virt.example/virtual/virt.example/user2@virt.example" },
+	{ MX, "sales@alias.example",
+	  "user1@virt.example/virtual/virt.example/user1@virt.example"
+	  " user2@virt.example/virtual/virt.example/user2@virt.example" },
+	{ MX, "two@alias.example",
+	  "user1@virt.example/virtual/virt.example/user1@virt.example"
+	  " user2@virt.example/virtual/virt.example/user2@virt.example" },
 	{ MX, "ext+tag@alias.example", "user1+tag@virt.example/virtual/virt.example/user1@virt.example" },
 	{ MX, "ext-tag@alias.example", "user1-tag@virt.example/virtual/virt.example/user1@virt.example" },
 	{ MX, "any@catch.example", "catcher@virt.example/virtual/virt.example/catcher@virt.example" },
@@ -85,8 +92,9 @@ static const struct {
 	{ MX, "postmaster", "boss@virt.example/virtual/virt.example/the.boss@virt.example" },
 	{ MX, "postmaster@localhost", "boss@virt.example/virtual/virt.example/the.boss@virt.example" },
 	{ MX, "out@alias.example", "someone@out.example/smtp/out.example/" },
-	{ MX, "hub@alias.example", "hub@alias.example/virtual/alias.example/hub@alias.example"
-				   " spoke@alias.example/virtual/alias.example/spoke@alias.example" },
+	{ MX, "hub@alias.example",
+	  "hub@alias.example/virtual/alias.example/hub@alias.example"
+	  " spoke@alias.example/virtual/alias.example/spoke@alias.example" },
 	{ MX, "root@localhost", "ops@out.example/smtp/out.example/ admin@example.com/local/example.com/admin" },
 	{ MX, "back", "back@example.com/local/example.com/back" },
 	{ MX, "away@example.com", "dave@out.example/smtp/out.example/" },
@@ -110,8 +118,10 @@ static const struct {
 	const char *maps, *given, *want;
 } transports[] = {
 	{ "lmdb:/none", "hank", "451 <hank@example.com>: Temporary lookup failure" },
-	{ "inline:{ {example.com=uucp:x} }", "hank", "451 <hank@example.com>: transport_maps names 'uucp', which is none of local, virtual, relay, smtp" },
-	{ "inline:{ {relay.example=smtp:[10.0.0.1]:2525} }", "a@relay.example", "a@relay.example/relay/[10.0.0.1]:2525/" },
+	{ "inline:{ {example.com=uucp:x} }", "hank",
+	  "451 <hank@example.com>: transport_maps names 'uucp', which is none of local, virtual, relay, smtp" },
+	{ "inline:{ {relay.example=smtp:[10.0.0.1]:2525} }", "a@relay.example",
+	  "a@relay.example/relay/[10.0.0.1]:2525/" },
 	{ "inline:{ {a@relay.example=:inner} }", "a+b@relay.example", "a+b@relay.example/relay/inner/" },
 	{ "inline:{ {.example=relay:hub} }", "a@x.y.example", "a@x.y.example/relay/hub/" },
 	{ "inline:{ {.example=relay:hub} }", "a@virt.example", "a@virt.example/relay/hub/" },

@@ -44,7 +44,9 @@ static void end(struct suite *s)
 static int recipient(int channel, const char *login, const char *address)
 {
 	scoped_buf struct buf frame = { 0 };
-	struct check_recipient q = { .client = STR("192.0.2.9"), .login = str_from(login), .recipient = str_from(address) };
+	struct check_recipient q = { .client = STR("192.0.2.9"),
+				     .login = str_from(login),
+				     .recipient = str_from(address) };
 	struct verdict v = { 0 };
 
 	ck_assert(frame_call(channel, &check_recipient_schema, &q, &verdict_schema, 10000, &frame, &v));

@@ -76,7 +76,8 @@ static const struct {
 } bad_specs[] = {
 	{ "", NULL, "'' is no type of table: known are inline, lmdb, passwd-file, static, texthash" },
 	{ "hash:/a", NULL, "'hash' is no type of table: known are inline, lmdb, passwd-file, static, texthash" },
-	{ "/etc/virtual", NULL, "'/etc/virtual' is no type of table: known are inline, lmdb, passwd-file, static, texthash" },
+	{ "/etc/virtual", NULL,
+	  "'/etc/virtual' is no type of table: known are inline, lmdb, passwd-file, static, texthash" },
 	{ "texthash:", NULL, "texthash:: write the absolute path of a file; its folder must exist at start" },
 	{ "texthash:x", "", "texthash:x: write the absolute path of a file; its folder must exist at start" },
 	{ "texthash:/t/none", "none", "texthash:/t/none: cannot be opened: No such file or directory" },
@@ -204,14 +205,20 @@ END_TEST
 static const struct {
 	const char *key, *value;
 } users[] = {
-	{ "alice@example.com", "alice@example.com" }, { "ALICE@Example.Com", "alice@example.com" },
-	{ "bob@default.example", "bob@default.example" }, { "bob", "(missing)" },
-	{ "carol@example.com", "(missing)" }, { "../x@example.com", "(missing)" }, { "", "(missing)" },
+	{ "alice@example.com", "alice@example.com" },
+	{ "ALICE@Example.Com", "alice@example.com" },
+	{ "bob@default.example", "bob@default.example" },
+	{ "bob", "(missing)" },
+	{ "carol@example.com", "(missing)" },
+	{ "../x@example.com", "(missing)" },
+	{ "", "(missing)" },
 };
 
 START_TEST(passwd_file)
 {
-	write_file("users", "# users\nAlice@EXAMPLE.com:{SHA512-CRYPT}$6$x:1:2::/home/a\n\nbob:x\n../x@example.com:y\nnocolon\n");
+	write_file(
+		"users",
+		"# users\nAlice@EXAMPLE.com:{SHA512-CRYPT}$6$x:1:2::/home/a\n\nbob:x\n../x@example.com:y\nnocolon\n");
 	struct dict *d = open_spec("passwd-file:/t/users", "users", NULL);
 
 	ck_assert_str_eq(get(d, users[_i].key), users[_i].value);
@@ -223,11 +230,11 @@ END_TEST
 static const struct {
 	const char *name, *domain, *canonical;
 } names[] = {
-	{ "", "", NULL },	    { "@", "", NULL },		  { "a@", "", NULL },	       { "@b", "", NULL },
-	{ ".a@b", "", NULL },	    { "a@.b", "", NULL },	  { "a/b@c", "", NULL },       { "a@b/../c", "", NULL },
-	{ "a b@c", "", NULL },	    { "a:b", "", NULL },	  { "a\n@b", "", NULL },       { "a\x7f", "", NULL },
-	{ "\xff@b", "", NULL },	    { "a", "x/y", NULL },	  { "A", "", "a" },	       { "A", "D", "a@d" },
-	{ "A@B", "D", "a@b" },	    { "a@b@c", "", "a@b@c" },
+	{ "", "", NULL },	{ "@", "", NULL },	  { "a@", "", NULL },	 { "@b", "", NULL },
+	{ ".a@b", "", NULL },	{ "a@.b", "", NULL },	  { "a/b@c", "", NULL }, { "a@b/../c", "", NULL },
+	{ "a b@c", "", NULL },	{ "a:b", "", NULL },	  { "a\n@b", "", NULL }, { "a\x7f", "", NULL },
+	{ "\xff@b", "", NULL }, { "a", "x/y", NULL },	  { "A", "", "a" },	 { "A", "D", "a@d" },
+	{ "A@B", "D", "a@b" },	{ "a@b@c", "", "a@b@c" },
 };
 
 START_TEST(user_names)
@@ -265,7 +272,9 @@ START_TEST(replaced_text)
 	/* half-written: told once, the old one stays */
 	write_file("t", "a 4\nb");
 	ck_assert_int_eq(dict_changed(d, now += 1000, &err), DICT_STALE);
-	ck_assert_str_eq(err.text, "texthash:/t/t: its last line does not end: half-written?; the version of before stays in use");
+	ck_assert_str_eq(
+		err.text,
+		"texthash:/t/t: its last line does not end: half-written?; the version of before stays in use");
 	ck_assert_int_eq(dict_changed(d, now += 1000, &err), DICT_SAME);
 	ck_assert_str_eq(get(d, "a"), "3");
 	write_file("t", "a 4\nb 5\n");

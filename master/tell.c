@@ -61,7 +61,10 @@ static void tell_folders(struct service *s, const struct conf_param *p, struct s
 	/* domain lists may hold type:table too, so any text may name one; others have no colon before a slash */
 	if (p->type == CONF_tables || p->type == CONF_text)
 		while (conf_list_next(&value, &item)) {
-			str_cut(&item, ':');
+			ptrdiff_t colon = str_find(item, ':');
+			str_eat_word(&item, STR("proxy:"));
+			if (colon > 0)
+				str_cut(&item, ':');
 			tell_folder_of(s, item);
 		}
 }

@@ -59,7 +59,7 @@ struct reply decide_room(const struct queue_space *space, uint64_t size, const s
 	return (struct reply){ 0 };
 }
 
-struct reply decide_transport(uint32_t authority, struct str transport)
+struct reply decide_transport(uint32_t authority, struct str transport, bool forwarded)
 {
 	size_t i = 0;
 
@@ -67,7 +67,7 @@ struct reply decide_transport(uint32_t authority, struct str transport)
 		i++;
 	if (i == COUNT(transports))
 		return REPLY(451, 4, 3, 5, "Mail transport unknown");
-	if (i >= OUTSIDE && !(authority == AUTHORITY_SUBMISSION || authority == AUTHORITY_LOCAL))
+	if (i >= OUTSIDE && !forwarded && !(authority == AUTHORITY_SUBMISSION || authority == AUTHORITY_LOCAL))
 		return REPLY(554, 5, 7, 1, "Relay access denied");
 	return (struct reply){ 0 };
 }

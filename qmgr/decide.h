@@ -15,8 +15,11 @@ struct reply decide_commit(const struct commit *m, const struct qmgr_conf *conf)
 bool decide_content_ok(struct str bytes);
 /* Is there room for `size` more octets? 452 4.3.1 when not. Code 0: yes. */
 struct reply decide_room(const struct queue_space *space, uint64_t size, const struct qmgr_conf *conf);
-/* May mail that came with this authority go by this transport? Code 0: yes. */
-struct reply decide_transport(uint32_t authority, struct str transport);
+/*
+ * May mail that came with this authority go by this transport? `forwarded`: an alias of ours leads there, so that its
+ * admin wants it. lookupd has looked at the given recipients; this is the second look. Code 0: yes.
+ */
+struct reply decide_transport(uint32_t authority, struct str transport, bool forwarded);
 /* What a failed system call means for whoever commits. */
 struct reply decide_errno(int error);
 /* The reply that a peer named; anything that is none counts as 451. */

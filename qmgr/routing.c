@@ -3,7 +3,7 @@
 #include "decide.h"
 #include "mail/addr.h"
 
-enum { CHUNK_BYTES = 16 << 10 };
+enum { CHUNK_BYTES = 8 << 10 };
 
 /* One final recipient of the answer, unless it is there already; false with the reason when it is malformed or not allowed. */
 static bool take_route(struct routing *r, const struct strs *routes, size_t *at, struct reply *why)
@@ -18,7 +18,7 @@ static bool take_route(struct routing *r, const struct strs *routes, size_t *at,
 			*why = REPLY(451, 4, 3, 0, "Malformed answer");
 			return false;
 		}
-	*why = decide_transport(r->authority, rcpt.transport);
+	*why = decide_transport(r->authority, rcpt.transport, !str_ieq(rcpt.address, rcpt.original));
 	if (why->code)
 		return false;
 	addr_key(rcpt.address, &key);

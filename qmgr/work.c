@@ -7,6 +7,7 @@
  * window holds, results are made durable before further recipients have their turn.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/time.h"
@@ -168,8 +169,12 @@ void work_result(struct work *w, uint32_t number, enum env_state state, struct s
 	const char *word = state == ENV_DELIVERED ? "sent" : state == ENV_DEFERRED ? "deferred" : "bounced";
 
 	set_state(w, number, state, status, text);
+	char original[LOG_VALUE_MAX + sizeof(WORDS_ORIG_TO)] = "";
+
+	if (!str_ieq(r->address, r->original))
+		snprintf(original, sizeof(original), WORDS_ORIG_TO, LOG_ARG(r->original));
 	log_line(&w->qmgr->run->log, LOG_NOTICE, WORDS_DELIVERY, STR_ARG(queue_id_str(&w->env.id)), LOG_ARG(r->address),
-		 LOG_ARG(r->original), LOG_ARG(decide_is_local(r->transport) ? r->transport : STR("none")),
+		 original, LOG_ARG(decide_is_local(r->transport) ? r->transport : STR("none")),
 		 (double)(r->at_us - w->env.arrival_us) / 1e6, STR_ARG(r->status), word, LOG_ARG(r->text));
 }
 

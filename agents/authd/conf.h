@@ -11,7 +11,7 @@
 	CONF_FIRST_VALID_UID(CONF)                                                                                     \
 	CONF_RECIPIENT_DELIMITER(CONF)                                                                                 \
 	CONF(passwd_file, file, "", "", "", "Virtual users: lines user@domain:password hash[:uid:gid:comment:home]. See tayori-user(1).") \
-	CONF(auth_default_domain, text, "", "", "", "Added to a login name without a domain.")                              \
+	CONF_AUTH_DEFAULT_DOMAIN(CONF)                                                                                 \
 	CONF(auth_system_users, bool, "no", "", "", "Accounts of this host may log in and have mailboxes.")                \
 	CONF(virtual_mailbox_user, text, "tayori-mail", "1", "", "The system user that owns the virtual users' mail.")      \
 	CONF(home_mailbox, text, "Maildir", "1", "", "The mail folder of a system account, in its home.")                    \

@@ -23,7 +23,7 @@
 	CONF(virtual_alias_recursion_limit, count, "100", "1", "1000", "How deep aliases of aliases may go.")              \
 	CONF(virtual_alias_expansion_limit, count, "1000", "1", "50K", "How many recipients one alias may become.")        \
 	CONF(transport_maps, tables, "", "", "", "Domain or address to transport:nexthop.")                              \
-	CONF(auth_default_domain, text, "", "", "", "Added to a login name without a domain.")
+	CONF_AUTH_DEFAULT_DOMAIN(CONF)
 
 CONF_DECLARE(lookupd, LOOKUPD_CONF)
 

@@ -24,7 +24,8 @@
 
 /* qmgr */
 #define WORDS_QUEUED "%.*s: from=<%.*s>, size=%llu, nrcpt=%u (queue active)"
-#define WORDS_DELIVERY "%.*s: to=<%.*s>, orig_to=<%.*s>, relay=%.*s, delay=%.2f, dsn=%.*s, status=%s (%.*s)"
+#define WORDS_ORIG_TO "orig_to=<%.*s>, " /* only when the address was changed */
+#define WORDS_DELIVERY "%.*s: to=<%.*s>, %srelay=%.*s, delay=%.2f, dsn=%.*s, status=%s (%.*s)"
 #define WORDS_REMOVED "%.*s: removed"
 #define WORDS_EXPIRED "%.*s: from=<%.*s>, status=expired, returned to sender"
 #define WORDS_HELD "%.*s: placed on hold"

@@ -21,6 +21,8 @@
 	CONF(setgid_group, text, "tayori-queue", "", "", "Members of this group may read and change the queue, as root may.")
 #define CONF_FIRST_VALID_UID(CONF)                                                                                     \
 	CONF(first_valid_uid, count, "500", "1", "2000000000", "Users with a lower uid have no mailbox here and cannot log in.")
+#define CONF_AUTH_DEFAULT_DOMAIN(CONF)                                                                                 \
+	CONF(auth_default_domain, text, "", "", "", "Added to a login name, and to a user of the passwd-file, without a domain.")
 #define CONF_VIRTUAL_MAILBOX_BASE(CONF)                                                                                \
 	CONF(virtual_mailbox_base, folder, "/var/mail/tayori", "1", "", "Below this are the mail folders of virtual users, one folder each.")
 #define CONF_TLS(CONF)                                                                                                 \

@@ -30,23 +30,26 @@ START_TEST(transport)
 	static const struct {
 		uint32_t authority;
 		const char *transport;
+		bool forwarded; /* by an alias of ours */
 		int code;
 	} rows[] = {
-		{ AUTHORITY_MX, "smtp", 554 },
-			{ 0, "smtp", 554 },
-		{ AUTHORITY_MX | AUTHORITY_SUBMISSION, "smtp", 554 },
-		{ AUTHORITY_MX, "relay", 0 },
-		{ AUTHORITY_MX, "local", 0 },
-		{ AUTHORITY_SUBMISSION, "smtp", 0 },
-		{ AUTHORITY_LOCAL, "smtp", 0 },
-		{ AUTHORITY_SUBMISSION, "pipe", 451 },
-		{ AUTHORITY_MX, "", 451 },
-		{ AUTHORITY_MX, "virtual", 0 },
-		{ AUTHORITY_MX, "Virtual", 451 },
+		{ AUTHORITY_MX, "smtp", false, 554 },
+		{ 0, "smtp", false, 554 },
+		{ AUTHORITY_MX | AUTHORITY_SUBMISSION, "smtp", false, 554 },
+		{ AUTHORITY_MX, "relay", false, 0 },
+		{ AUTHORITY_MX, "local", false, 0 },
+		{ AUTHORITY_SUBMISSION, "smtp", false, 0 },
+		{ AUTHORITY_LOCAL, "smtp", false, 0 },
+		{ AUTHORITY_SUBMISSION, "pipe", false, 451 },
+		{ AUTHORITY_MX, "", false, 451 },
+		{ AUTHORITY_MX, "virtual", false, 0 },
+		{ AUTHORITY_MX, "Virtual", false, 451 },
+		{ AUTHORITY_MX, "smtp", true, 0 },
+		{ AUTHORITY_MX, "pipe", true, 451 },
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++)
-		ck_assert_int_eq(decide_transport(rows[i].authority, str_from(rows[i].transport)).code, rows[i].code);
+		ck_assert_int_eq(decide_transport(rows[i].authority, str_from(rows[i].transport), rows[i].forwarded).code, rows[i].code);
 	ck_assert(decide_deferred(STR("relay"), &conf) && decide_deferred(STR("virtual"), &conf));
 	ck_assert(!decide_deferred(STR("local"), &conf) && !decide_deferred(STR(""), &conf));
 }

@@ -20,7 +20,7 @@ struct str {
 
 /* A slice of a string literal, usable in initialisers. */
 #define STR(literal) ((struct str){ "" literal, sizeof(literal) - 1 })
-/* For "%.*s". The length is cut to what printf can take. */
+/* For "%.*s": names its argument twice, so it must have no effect. The length is cut to what printf can take. */
 #define STR_ARG(s) ((s).n > 1 << 20 ? 1 << 20 : (int)(s).n), ((s).p ? (s).p : "")
 
 /* From a C string; NULL gives the empty slice. */

@@ -8,7 +8,7 @@ import os
 import pty
 import random
 import re
-import subprocess
+import tempfile
 
 import suite
 from suite import Instance, Skip, Wire, need, stuff
@@ -78,7 +78,7 @@ def yaml_messages(path):
         lines = f.read().split("\n")
     i = 0
     while i < len(lines):
-        m = re.match(r"( *)message: [|>]", lines[i])
+        m = re.match(r"( *)message: +[|>]", lines[i])
         i += 1
         if not m:
             continue
@@ -250,22 +250,22 @@ def test_many_recipients():
 
 
 def mutt_count(folder):
-    """How many messages mutt sees, and how many octets it reads in all of them."""
-    out = folder + "/../counted"
-    script = f"set pipe_split pipe_decode=no wait_key=no confirmappend=no quit=yes\npush '<tag-pattern>~A<enter><tag-prefix><pipe-message>wc -c >>{out}<enter><exit>'\n"
-    with open(folder + "/../muttrc", "w") as f:
-        f.write(script)
-    pid, tty = pty.fork()
-    if pid == 0:
-        os.execvpe("mutt", ["mutt", "-n", "-R", "-F", folder + "/../muttrc", "-f", folder], dict(os.environ, TERM="vt100", HOME=folder + "/.."))
-    try:
-        while os.read(tty, 65536):
+    """The octets of each message that mutt sees."""
+    with tempfile.TemporaryDirectory() as home:
+        with open(home + "/muttrc", "w") as f:
+            f.write(f"set folder={folder} spoolfile={folder} pipe_split pipe_decode=no wait_key=no quit=yes\n"
+                    f"push '<tag-pattern>~A<enter><tag-prefix><pipe-message>wc -c >>{home}/counted<enter><exit>'\n")
+        pid, tty = pty.fork()
+        if pid == 0:
+            os.execvpe("mutt", ["mutt", "-n", "-R", "-F", home + "/muttrc", "-f", folder], dict(os.environ, TERM="vt100", HOME=home))
+        try:
+            while os.read(tty, 65536):
+                pass
+        except OSError:
             pass
-    except OSError:
-        pass
-    os.waitpid(pid, 0)
-    with open(out) as f:
-        return [int(x) for x in f.read().split()]
+        os.waitpid(pid, 0)
+        with open(home + "/counted") as f:
+            return [int(x) for x in f.read().split()]
 
 
 def test_maildir():

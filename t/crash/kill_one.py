@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""kill -9 of each daemon alone, twice, under load: nothing is lost, nobody is refused a connection, mail flows on."""
+import os
+import signal
+import socket
+import threading
+import time
+
+import tree
+from ledger import Client, Load, audit
+from tree import MIXED, Tree, until
+
+TIMES = int(os.environ.get("TAYORI_TIMES", "2"))
+
+
+class Knocker:
+    """Connects to each port every 20 ms and measures how long connect() takes; whether anybody greets is not its matter."""
+
+    def __init__(self, *ports):
+        self.ports, self.worst, self.knocks, self.refused = ports, 0.0, 0, []
+        self.stopped = threading.Event()
+        self.threads = [threading.Thread(target=self.work, args=(p,), daemon=True) for p in ports]
+
+    def __enter__(self):
+        for t in self.threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped.set()
+        for t in self.threads:
+            t.join()
+
+    def work(self, port):
+        while not self.stopped.wait(0.02):
+            begin = time.monotonic()
+            try:
+                socket.create_connection(("127.0.0.1", port), 5).close()
+            except OSError as why:
+                self.refused.append((port, str(why)))
+            self.worst = max(self.worst, time.monotonic() - begin)
+            self.knocks += 1
+
+
+def rows(t):
+    import json
+    return json.loads(t.ctl("tayori", "status", "--json", check=False).stdout)
+
+
+def mail_flows(t, load, n):
+    """A message is taken, and arrives; both count from now."""
+    def try_one():
+        try:
+            c = Client(t.smtp, 2)
+        except (OSError, Client.Refused):
+            return False
+        try:
+            mid = f"flow{n}-{load.lines_sent:06d}-4"
+            load.lines_sent += 1
+            return load.send(c, mid, ("alice@example.test",)) and mid
+        finally:
+            c.close()
+    mid = until(try_one, 10, 0.01)
+    arrived = lambda: any(mid in text for text in heads(f"{t.dir}/mail/example.test/alice"))
+    until(arrived, 10, 0.02)
+
+
+def heads(folder):
+    for name in os.listdir(f"{folder}/new"):
+        with open(f"{folder}/new/{name}", errors="replace") as f:
+            yield f.read(1000)
+
+
+def test_kill_one():
+    with Tree() as t:
+        t.launch()
+        until(lambda: all(r["state"] == "ready" for r in rows(t)))
+        master = t.master_process.pid
+        names = sorted({r["daemon"] for r in rows(t)})
+        slowest, flow = {}, {}
+        with Load(t.smtp, MIXED, connections=4, pause=0.01) as load, Knocker(t.smtp, t.pop3) as knocker:
+            load.lines_sent = 0
+            time.sleep(0.5)
+            n = 0
+            for _ in range(TIMES):
+                for name in names:
+                    before = {r["service"]: r["restarts"] for r in rows(t) if r["daemon"] == name}
+                    pids = [r["pid"] for r in rows(t) if r["daemon"] == name]
+                    knocker.worst, begin = 0.0, time.monotonic()
+                    tree.kill(pids, signal.SIGKILL)
+                    mail_flows(t, load, n)
+                    flow[name] = max(flow.get(name, 0), time.monotonic() - begin)
+                    again = {service: restarts + 1 for service, restarts in before.items()}
+                    try:
+                        until(lambda: {r["service"]: r["restarts"] for r in rows(t) if r["daemon"] == name and r["state"] == "ready"} == again, 10)
+                    except AssertionError as why:
+                        raise AssertionError(f"{name}: {again}, {rows(t)}") from why
+                    slowest[name] = max(slowest.get(name, 0), knocker.worst)
+                    assert t.master_process.poll() is None and t.master_process.pid == master
+                    n += 1
+        until(t.drained, 60)
+        t.stop()
+        result = audit([load], t.dir)
+        print(f"kills {n}, connections tried {knocker.knocks} refused {len(knocker.refused)}, {result}, unknown {len(load.unknown)}")
+        for name in names:
+            print(f"  {name}: slowest connect {slowest[name] * 1000:.0f} ms, mail taken and delivered after {flow[name]:.2f} s")
+        result.check()
+        assert not knocker.refused, knocker.refused[:5]
+        assert max(slowest.values()) < 0.2, slowest
+        assert max(flow.values()) < 2, flow
+
+
+if __name__ == "__main__":
+    tree.main()

@@ -113,7 +113,7 @@ def test_curl():
                 r = curl(t, url, *way, "--ssl-reqd", "--login-options", f"AUTH={method}", input=letter)
                 assert r.returncode == 0, r.stderr
         for url in f"pop3://localhost:{t.pop3}", f"pop3s://localhost:{t.pop3s}":
-            until(lambda: len(curl(t, url, "--ssl-reqd", user="bob").stdout.split("\r\n")) == 5)
+            until(lambda: len(curl(t, url, "--ssl-reqd", user="bob").stdout.splitlines()) == 4)
             for more in (), ("--login-options", "AUTH=PLAIN"), ("--login-options", "AUTH=LOGIN"), ("--login-options", "AUTH=+LOGIN"):
                 r = curl(t, url + "/2", "--ssl-reqd", *more, user="bob")
                 assert r.returncode == 0 and r.stdout.endswith("\n.by curl\n"), (more, r.stdout, r.stderr)
@@ -189,8 +189,8 @@ def test_fetchmail():
             out = f"{t.dir}/fetched-{port}"
             with open(f"{t.dir}/fetchmailrc", "w") as f:
                 os.chmod(f.name, 0o600)
-                f.write(f"poll localhost protocol pop3 service {port} user bob password tayori {more} sslcertck sslcertfile {t.dir}/tls/ca.pem\n"
-                        f"  no keep uidl mda \"cat >>{out}\"\n")
+                f.write(f"poll localhost protocol pop3 service {port} uidl user bob password tayori {more} sslcertck sslcertfile {t.dir}/tls/ca.pem\n"
+                        f"  no keep mda \"cat >>{out}\"\n")
             r = run("fetchmail", "-f", f.name, "--nodetach", "--nosyslog", "-i", f"{t.dir}/fetchids", "--pidfile", f"{t.dir}/fetchmail.pid",
                     env=dict(os.environ, FETCHMAILHOME=t.dir))
             assert r.returncode == 0, r.stdout + r.stderr
@@ -253,7 +253,7 @@ def test_sendmail():
         # exit statuses of sysexits.h
         for args, status in ((("nobody@example.test",), 67), (("-Z",), 64), ((), 64), (("x y@",), 65), (("a\r\nDATA@b",), 65)):
             r = sendmail(*args, check=False)
-            assert r.returncode == status and r.stderr.startswith("sendmail: "), (args, r)
+            assert r.returncode == status and "sendmail: " in r.stderr, (args, r)
         # one of two is bad: the other gets it, and the caller hears of it
         r = sendmail("-f", "alice@example.test", "nobody@example.test", "bob@example.test", check=False)
         assert r.returncode == 67 and "nobody" in r.stderr, r
@@ -308,7 +308,7 @@ def test_queue_tools():
         assert list(states()) == [ids[2]]
         for args in ("-d", ids[0]), ("-h", "0" * 16), ("-d", "nonsense"), ("-x",), ():
             r = t.ctl("postsuper", *args, check=False)
-            assert r.returncode and r.stderr.startswith("postsuper: "), (args, r)
+            assert r.returncode and "postsuper: " in r.stderr, (args, r)
         for bad in ids[0], "../../etc/passwd", "":
             assert t.ctl("postcat", "-q", bad, check=False).returncode
         # the transport comes back: flush of one, or requeue, delivers
@@ -434,7 +434,7 @@ def test_users():
         assert not can_login(t, "carol", "first")
         user("add", "carol", "--password-stdin", input="first\n")
         assert can_login(t, "carol", "first") and can_login(t, "carol@example.test", "first") and not can_login(t, "carol", "second")
-        assert t.send("a@b.test", ["carol@example.test"], b"Subject: c\r\n\r\n") == {}
+        until(lambda: not t.send("a@b.test", ["bob@example.test", "carol@example.test"], b"Subject: c\r\n\r\n"), 5)
         user("passwd", "carol@example.test", "--password-stdin", input="sec:ond 便り\n")
         assert can_login(t, "carol", "sec:ond 便り") if hasattr(poplib, "utf8") else not can_login(t, "carol", "first")
         user("passwd", "carol", "--password-stdin", input="with blank \n")
@@ -461,8 +461,8 @@ def test_tayori():
         table = t.ctl("tayori", "status")
         assert table.startswith("service ") and "ready" in table
         assert "" == t.ctl("tayori", "reload")
-        t.ctl("tayori", "status")
-        after = until(lambda: all(t.pids().values()) and t.pids())
+        until(lambda: t.ctl("tayori", "status", check=False).returncode == 0)
+        after = t.pids()
         assert {d: p for d, p in before.items() if d != "keyd"} == {d: p for d, p in after.items() if d != "keyd"}
         for bad in (), ("frobnicate",), ("status", "--xml"), ("reload", "now"):
             assert t.ctl("tayori", *bad, check=False).returncode == 64, bad

@@ -5,7 +5,7 @@
  *	rule KIND PATTERN CODE STATUS TEXT
  *	                          what a peer answers: recipient, sender, commit, room, spool; login USER/PASSWORD 250 - NAME
  *	                          (250: right, 451: no verdict, else refused and held back for CODE ms)
- *	C: text                   the client sends the line with CR LF; \r \n \0 \xNN \\ stand for octets
+ *	C: text                   the client sends the line with CR LF; \r \n \t \0 \xNN \\ stand for octets
  *	C! text                   the same without CR LF; @N*text is text N times
  *	S: pattern                the server's next line matches (shell pattern)
  *	S- END                    the server closes the connection
@@ -119,7 +119,7 @@ static void unescape(struct str text, struct buf *out)
 			buf_addc(out, (char)(ascii_hex(text.p[i + 1]) * 16 + ascii_hex(text.p[i + 2])));
 			i += 2;
 		} else {
-			buf_addc(out, next == 'r' ? '\r' : next == 'n' ? '\n' : next == '0' ? '\0' : next);
+			buf_addc(out, next == 'r' ? '\r' : next == 'n' ? '\n' : next == 't' ? '\t' : next == '0' ? '\0' : next);
 		}
 	}
 }

@@ -96,14 +96,11 @@ static void finish(struct session *s, struct reply r)
 	if (r.code == 250) {
 		s->messages++;
 		r = reply_make(250, 2, 0, 0, "Ok: queued as %s", t->id);
-		t->id[0] = '\0'; /* it is the queue's now, not to be returned to the stock */
 	} else {
 		log_line(&s->smtpd->run->log, LOG_NOTICE, "%s: reject: END-OF-MESSAGE from %s: %d %d.%d.%d %s; from=<%.*s>",
 			 t->id, s->client, r.code, r.enh[0], r.enh[1], r.enh[2], r.text, LOG_ARG(t->sender));
 	}
 	uint32_t answers = session_conf(s)->smtpd_service == SMTPD_LMTP ? t->recipients.n : 1;
-	if (t->spool < 0 && r.code == 250)
-		t->id[0] = '\0';
 	session_reset(s);
 	/* LMTP: an answer for each recipient (RFC 2033, 4.2); what was accepted here is accepted for all. */
 	scoped_buf struct buf out = { 0 };

@@ -114,7 +114,7 @@ static void on_recipient(struct session *s, struct reply r)
 		session_reply(s, r);
 		return;
 	}
-	if (!s->mail->id[0] && !qmgr_take_id(s->smtpd, s->mail->id)) {
+	if (!s->mail->id[0] && !qmgr_take_id(s->smtpd, s->mail)) {
 		qmgr_ask_id(s, on_id);
 		return;
 	}

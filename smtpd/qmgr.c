@@ -12,11 +12,20 @@ static struct channel *channel(struct smtpd *smtpd)
 	return run_server(smtpd->run, "qmgr");
 }
 
+/* A qmgr that was started again refuses what the one before it gave. */
+static void drop_stale_ids(struct smtpd *smtpd)
+{
+	if (smtpd->ids_from != channel(smtpd)->peer.pid)
+		smtpd->n_ids = 0;
+	smtpd->ids_from = channel(smtpd)->peer.pid;
+}
+
 static void stock_ids(struct smtpd *smtpd, const struct queue_ids_answer *a)
 {
 	size_t at = 0;
 	struct str id;
 
+	drop_stale_ids(smtpd);
 	while (smtpd->n_ids < ID_STOCK && strs_next(&a->ids, &at, &id))
 		if (id.n > 0 && id.n < ID_MAX)
 			snprintf(smtpd->ids[smtpd->n_ids++], ID_MAX, "%.*s", STR_ARG(id));
@@ -38,20 +47,22 @@ void qmgr_fill_stock(struct smtpd *smtpd)
 		     smtpd);
 }
 
-bool qmgr_take_id(struct smtpd *smtpd, char id[ID_MAX])
+bool qmgr_take_id(struct smtpd *smtpd, struct transaction *t)
 {
+	drop_stale_ids(smtpd);
 	if (smtpd->n_ids <= LOW_STOCK)
 		qmgr_fill_stock(smtpd);
 	if (smtpd->n_ids == 0)
 		return false;
-	memcpy(id, smtpd->ids[--smtpd->n_ids], ID_MAX);
+	memcpy(t->id, smtpd->ids[--smtpd->n_ids], ID_MAX);
+	t->id_from = smtpd->ids_from;
 	return true;
 }
 
-void qmgr_return_id(struct smtpd *smtpd, const char *id)
+void qmgr_return_id(struct smtpd *smtpd, const struct transaction *t)
 {
-	if (smtpd->n_ids < ID_STOCK)
-		snprintf(smtpd->ids[smtpd->n_ids++], ID_MAX, "%s", id);
+	if (t->id[0] && !t->spent && t->id_from == smtpd->ids_from && smtpd->n_ids < ID_STOCK)
+		memcpy(smtpd->ids[smtpd->n_ids++], t->id, ID_MAX);
 }
 
 static const struct reply no_queue = REPLY(451, 4, 3, 0, "Error: queue file write error");
@@ -70,7 +81,7 @@ static void on_id(void *arg, enum call_result result, void *message)
 
 	if (result == CALL_OK)
 		stock_ids(s->smtpd, message);
-	bool got = qmgr_take_id(s->smtpd, s->mail->id);
+	bool got = qmgr_take_id(s->smtpd, s->mail);
 	give_verdict(s, got ? REPLY(250, 2, 0, 0, "") : no_queue);
 }
 
@@ -157,5 +168,6 @@ void qmgr_commit(struct session *s, void (*then)(struct session *s, struct reply
 
 	/* qmgr takes the file only when no writer is left. */
 	fd_close(&t->spool);
+	t->spent = true;
 	ask(s, &commit_schema, &m, &committed_schema, COMMIT_MS, on_committed, then);
 }

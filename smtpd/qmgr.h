@@ -5,8 +5,8 @@
 #include "session.h"
 
 /* An id of the stock; false: it is empty. Asks for more when it runs low. */
-bool qmgr_take_id(struct smtpd *smtpd, char id[ID_MAX]);
-void qmgr_return_id(struct smtpd *smtpd, const char *id);
+bool qmgr_take_id(struct smtpd *smtpd, struct transaction *t);
+void qmgr_return_id(struct smtpd *smtpd, const struct transaction *t);
 /* For a session that found the stock empty: s->mail->id is set when the verdict is 250. */
 void qmgr_ask_id(struct session *s, void (*then)(struct session *s, struct reply verdict));
 /* Fills the stock. */

@@ -242,8 +242,8 @@ void session_reset(struct session *s)
 		return;
 	if (t->spool >= 0)
 		qmgr_drop_spool(s);
-	else if (t->id[0])
-		qmgr_return_id(s->smtpd, t->id);
+	else
+		qmgr_return_id(s->smtpd, t);
 	fd_close(&t->spool);
 	buf_free(&t->recipients_raw);
 	buf_free(&t->head);

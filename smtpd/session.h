@@ -50,6 +50,7 @@ struct smtpd {
 	struct table clients;	/* address -> struct client */
 	char ids[ID_STOCK][ID_MAX];
 	size_t n_ids;
+	uint32_t ids_from; /* pid of the qmgr that gave them: another one knows nothing of them */
 	struct call ids_call;
 };
 
@@ -62,6 +63,8 @@ struct transaction {
 	uint64_t declared; /* SIZE=, 0: not given */
 	uint32_t flags;	   /* MAIL_... */
 	char id[ID_MAX];   /* empty: none yet */
+	uint32_t id_from;  /* as ids_from */
+	bool spent;	   /* qmgr was asked to commit: the id is used up, whatever it answers */
 	struct buf head;   /* trace fields, to stand before the message */
 	struct buf body;   /* decoded; empty again once it is in the spool file */
 	struct data_decoder data;

@@ -114,7 +114,7 @@ def test_curl():
                 assert r.returncode == 0, r.stderr
         for url in f"pop3://localhost:{t.pop3}", f"pop3s://localhost:{t.pop3s}":
             until(lambda: len(curl(t, url, "--ssl-reqd", user="bob").stdout.splitlines()) == 4)
-            for more in (), ("--login-options", "AUTH=PLAIN"), ("--login-options", "AUTH=LOGIN"), ("--login-options", "AUTH=+LOGIN"):
+            for more in (), ("--login-options", "AUTH=PLAIN"), ("--login-options", "AUTH=LOGIN"), ("--sasl-ir",):
                 r = curl(t, url + "/2", "--ssl-reqd", *more, user="bob")
                 assert r.returncode == 0 and r.stdout.endswith("\n.by curl\n"), (more, r.stdout, r.stderr)
             assert "TOP" in curl(t, url, "--ssl-reqd", "-X", "CAPA", user="bob").stdout
@@ -367,7 +367,8 @@ def test_postmap():
         with open(path, "w") as f:
             f.write("# comment\none@example.test  first value\n  goes on\nTWO two\nthree 便り\n")
         t.ctl("postmap", path)
-        assert t.ctl("postmap", "-q", "one@example.test", path) == "first value goes on\n"
+        told = t.ctl("postmap", "-q", "one@example.test", path)
+        assert told.split() == ["first", "value", "goes", "on"], told
         assert t.ctl("postmap", "-q", "two", "lmdb:" + path) == "two\n"
         assert t.ctl("postmap", "-q", "three", "texthash:" + path) == "便り\n"
         assert t.ctl("postmap", "-q", "none", path, check=False).returncode == 1
@@ -463,7 +464,8 @@ def test_tayori():
         assert "" == t.ctl("tayori", "reload")
         until(lambda: t.ctl("tayori", "status", check=False).returncode == 0)
         after = t.pids()
-        assert {d: p for d, p in before.items() if d != "keyd"} == {d: p for d, p in after.items() if d != "keyd"}
+        changed = [d for d in before if before[d] != after[d]]
+        assert not set(changed) - {"keyd", "lookupd"}, (changed, before, after)
         for bad in (), ("frobnicate",), ("status", "--xml"), ("reload", "now"):
             assert t.ctl("tayori", *bad, check=False).returncode == 64, bad
         assert "stopping" in t.ctl("tayori", "stop")
@@ -585,6 +587,7 @@ add_environment =
 deliver_drop_privilege = true
 never_users =
 allow_mx_to_ip = true
+exim_path = {binary}
 message_size_limit = 0
 begin routers
 all:
@@ -600,7 +603,7 @@ out:
   tls_verify_hosts = *
   tls_verify_cert_hostnames =
   allow_localhost
-  message_linelength_limit = 0
+  message_linelength_limit = 100000
 begin retry
 * * F,1h,2s
 """
@@ -618,7 +621,7 @@ def test_exim():
         uid = 64321
         os.chmod(d, 0o755)
         with open(f"{d}/conf", "w") as f:
-            f.write(EXIM.format(d=d + "/spool", port=t.smtp, ca=f"{t.dir}/tls/ca.pem"))
+            f.write(EXIM.format(binary=binary, d=d + "/spool", port=t.smtp, ca=f"{t.dir}/tls/ca.pem"))
         os.mkdir(f"{d}/spool")
         os.chown(f"{d}/spool", uid, uid)
         # a user of its own, in a mount namespace only

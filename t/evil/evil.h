@@ -1,0 +1,57 @@
+/*
+ * evil - a taken-over daemon. It stands in the place of a real one, so that master wires, fences and feeds it alike, and
+ * then tries what a daemon must not be able to do. What comes of it goes to stderr, a line for each act:
+ *
+ *	evil WHO ACT: refused EPERM
+ *	evil WHO ACT: SUCCEEDED detail
+ */
+#ifndef T_EVIL_EVIL_H
+#define T_EVIL_EVIL_H
+
+#include <sys/types.h>
+
+#include "proc/daemon.h"
+
+struct evil {
+	const char *who;    /* for the lines */
+	const char *daemon; /* in whose place */
+	const char *dir;    /* of the instance: TAYORI_EVIL_DIR */
+	struct run *run;
+	pid_t victim;	    /* another process of this uid, behind the same fence */
+	char detail[160];   /* of what succeeded */
+};
+
+enum act_kind {
+	ACT_CALL = 1,	/* any answer of the kernel but EPERM and ENOSYS means that the call got through */
+	ACT_PARENT = 2, /* a spawner must not be able to do it either */
+	ACT_ACCOUNT = 4 /* nor accountd */
+};
+
+struct act {
+	const char *name;
+	bool (*run)(struct evil *e); /* false: refused, with errno */
+	int kind;
+	const char *own; /* daemons whose own business it is */
+};
+
+extern const struct act acts[];
+extern const size_t n_acts;
+
+/* How an act went; `status` of the process that tried, or -1 when it told its result: ok, error. */
+void evil_tell(const struct evil *e, const char *act, int kind, bool ok, int error, int status);
+/* A value of the environment; empty when it is not set. */
+const char *evil_env(const char *name);
+
+/* Each act in a process of its own that enters the fence of this daemon and tries it; in `prepare`. */
+void evil_fenced(struct evil *e);
+/* Each act without any fence, to show that it is the fence that refuses. */
+void evil_free(struct evil *e);
+/* As a spawner, behind its fence: each act in a child as it makes them for users. */
+void evil_spawned(struct evil *e);
+
+/* On the channels; in `begin`. */
+void evil_channels(struct evil *e);
+/* What it answers to those who ask it. */
+extern const struct daemon_client *evil_clients(const char *daemon, size_t *n);
+
+#endif

@@ -1,0 +1,99 @@
+/* In whose place it stands is the name under which it was started. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "evil.h"
+#include "house/house.h"
+#include "io/fd.h"
+
+static bool mode_is(const char *mode)
+{
+	return strcmp(evil_env("TAYORI_EVIL"), mode) == 0;
+}
+
+const char *evil_env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? value : "";
+}
+
+static bool is_spawner(const char *daemon)
+{
+	return strcmp(daemon, "local") == 0 || strcmp(daemon, "pop3session") == 0;
+}
+
+static bool prepare(struct run *run, struct err *err)
+{
+	struct evil *e = calloc(1, sizeof(*e));
+	char who[64];
+
+	(void)err;
+	ASSERT(e);
+	snprintf(who, sizeof(who), "%s/%s", run->daemon->name, run->service);
+	*e = (struct evil){
+		.who = strdup(who), .daemon = run->daemon->name, .dir = evil_env("TAYORI_EVIL_DIR"), .run = run
+	};
+	run->state = e;
+	if (mode_is("kernel"))
+		evil_fenced(e);
+	return true;
+}
+
+static bool begin(struct run *run, struct err *err)
+{
+	struct evil *e = run->state;
+	char who[64];
+
+	(void)err;
+	if (mode_is("kernel") && is_spawner(e->daemon)) {
+		snprintf(who, sizeof(who), "%s-child", e->who);
+		struct evil child = *e;
+		child.who = who;
+		evil_spawned(&child);
+	}
+	dprintf(2, "evil %s: done\n", e->who);
+	return true;
+}
+
+static void accept_none(struct run *run, int fd, unsigned service)
+{
+	(void)run, (void)service;
+	close(fd);
+}
+
+/* The unfenced rehearsal: folders, a listener and a memory file are held as daemons hold them. */
+static int rehearse(void)
+{
+	struct evil e = { .who = "nobody/free", .daemon = "none", .dir = evil_env("TAYORI_EVIL_DIR") };
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (chdir(e.dir) < 0 || open(e.dir, O_RDONLY | O_DIRECTORY) < 0 || memfd_create("filter", 0) < 0 ||
+	    listener < 0 || listen(listener, 1) < 0)
+		return 1;
+	if (write(4, "filter", 6) != 6 || socket(AF_UNIX, SOCK_DGRAM, 0) < 0)
+		return 1;
+	evil_free(&e);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *slash = strrchr(argv[0], '/');
+	const char *name = slash ? slash + 1 : argv[0];
+	const struct house_daemon *d = house_find(str_from(name));
+	struct daemon daemon = { .conf_size = DAEMON_CONF_MAX, .prepare = prepare, .begin = begin, .accept = accept_none };
+
+	if (!d)
+		return rehearse();
+	daemon.name = d->name;
+	daemon.params = d->params;
+	daemon.n_params = d->n_params;
+	daemon.servers = d->servers;
+	daemon.clients = evil_clients(d->name, &daemon.n_clients);
+	return daemon_run(&daemon, argc, argv);
+}

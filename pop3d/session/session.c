@@ -110,22 +110,25 @@ static void give_up(struct session *s)
 	s->over = true;
 }
 
-static void send_file(struct session *s, int fd, struct top *top)
+/* Exactly the octets that LIST told of: asking for the end of the file would be a call for nothing. */
+static void send_file(struct session *s, int fd, int64_t left, struct top *top)
 {
 	struct data_encoder encoder = { .stuff = true };
 	scoped_buf struct buf chunk = { 0 };
 	bool cut = false;
-	ssize_t n = 1;
+	ssize_t n = 0;
 
 	buf_reserve(&chunk, READ_CHUNK);
-	while (!cut && !s->wire.broken && (n = fd_read_full(fd, chunk.p, READ_CHUNK)) > 0) {
+	while (!cut && !s->wire.broken && left > 0) {
+		n = fd_read_full(fd, chunk.p, left < READ_CHUNK ? (size_t)left : READ_CHUNK);
+		if (n <= 0)
+			break;
+		left -= n;
 		struct str text = str_of(chunk.p, (size_t)n);
 		cut = top && cut_top(top, &text);
 		data_encode(&encoder, text, &s->wire.out);
 		if (s->wire.out.n >= WIRE_FLUSH_AT)
 			wire_flush(&s->wire);
-		if (n < READ_CHUNK)
-			break;
 	}
 	if (n < 0)
 		give_up(s);
@@ -142,7 +145,7 @@ static void retrieve(struct session *s, size_t i, struct top *top)
 		return;
 	}
 	wire_say(&s->wire, "+OK %lld octets", (long long)s->box->messages[i].vsize);
-	send_file(s, fd, top);
+	send_file(s, fd, s->box->messages[i].size, top);
 }
 
 static void cmd_retr(struct session *s, struct str args)

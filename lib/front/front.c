@@ -9,6 +9,8 @@
 #include "front/inner.h"
 #include "log/words.h"
 
+enum { DRAIN_GRACE_MS = 1000 };
+
 struct address {
 	unsigned conns;
 };
@@ -77,6 +79,7 @@ void conn_free(void *arg)
 
 	call_cancel(&c->call);
 	timer_stop(&c->delay);
+	timer_stop(&c->drain);
 	if (c->sasl)
 		sasl_end(c->sasl);
 	free(c->sasl);
@@ -232,6 +235,11 @@ void front_accept(struct front *f, int fd, unsigned service)
 	f->protocol->greet(c);
 }
 
+static void grace_over(void *arg)
+{
+	front_close(arg);
+}
+
 void front_drain(struct front *f)
 {
 	struct front_conn *next;
@@ -240,8 +248,11 @@ void front_drain(struct front *f)
 		run_drained(f->run);
 	for (struct front_conn *c = f->conns; c; c = next) {
 		next = c->next;
-		if (c->has_session || c->busy)
-			continue; /* whoever works may finish, as long as master waits */
+		/* whoever works may finish what was just asked for */
+		if (c->has_session || c->busy) {
+			timer_set(&c->drain, f->run->loop, DRAIN_GRACE_MS, grace_over, c);
+			continue;
+		}
 		f->protocol->goodbye(c, "shutting down");
 		front_close(c);
 	}

@@ -63,7 +63,7 @@ struct front_conn {
 	char ticket[64];
 	struct sasl *sasl;
 	struct call call;
-	struct timer delay;
+	struct timer delay, drain;
 };
 
 /* In the daemon's prepare, accept, reloaded, drain. */

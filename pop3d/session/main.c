@@ -57,7 +57,7 @@ static bool open_session(struct run *run, const struct session_open *m, const st
 	struct pop3session *p = run->state;
 	const struct pop3session_conf *conf = run->conf;
 	struct spawn_user user = { str_from(g->user), g->uid, g->gid, str_from(g->home), g->virtual_user };
-	struct spawn_rules rules = { conf->first_valid_uid, conf->virtual_mailbox_base };
+	struct spawn_rules rules = { conf->first_valid_uid, conf->virtual_mailbox_base, false };
 	struct opening opening = { m->socket, m->input, conf->pop3_session_timeout };
 
 	if (p->n_children >= (size_t)conf->pop3_process_limit)

@@ -130,7 +130,7 @@ static void send_file(struct session *s, int fd, int64_t left, struct top *top)
 		if (s->wire.out.n >= WIRE_FLUSH_AT)
 			wire_flush(&s->wire);
 	}
-	if (n < 0)
+	if (n < 0 || (n == 0 && left > 0)) /* cannot be read, or has become shorter */
 		give_up(s);
 	else
 		data_encode_end(&encoder, &s->wire.out);

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Accounts of the host: mail for them by their own uid, logins by the shadow file and by PAM, through accountd."""
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+
+import suite
+from suite import Instance, Skip, need, original, until
+
+LETTER = b"From: a@remote.test\r\nSubject: hello\r\n\r\nto an account\r\n"
+NAMES = ("tyr-anna", "tyr-ben")
+
+
+class Accounts:
+    """Two accounts with homes of their own, removed again."""
+    def __enter__(self):
+        if not suite.ROOT:
+            raise Skip("accounts are made by root")
+        need("useradd", "userdel", "chpasswd")
+        self.homes = tempfile.mkdtemp(prefix="tayori-homes-")
+        os.chmod(self.homes, 0o755)
+        self.remove()
+        for name in NAMES:
+            subprocess.run(["useradd", "-m", "-d", f"{self.homes}/{name}", "-s", "/bin/sh", name], check=True, capture_output=True)
+            os.chmod(f"{self.homes}/{name}", 0o700)
+            subprocess.run(["chpasswd"], input=f"{name}:secret\n", text=True, check=True)
+        return self
+
+    def remove(self):
+        for name in NAMES:
+            subprocess.run(["userdel", "-f", name], capture_output=True)
+
+    def __exit__(self, *_):
+        self.remove()
+        shutil.rmtree(self.homes, ignore_errors=True)
+
+
+MAIN = "auth_system_users = yes\nmydestination = host.test\nlocal_recipient_maps = unix:passwd.byname\n"
+
+
+def login(t, user, password="secret"):
+    import poplib
+    c = poplib.POP3_SSL("localhost", t.pop3s, context=t.context(), timeout=60)
+    c.user(user)
+    c.pass_(password)
+    return c
+
+
+def test_mail_for_accounts():
+    with Accounts() as a, Instance(main=MAIN) as t:
+        refused = t.send("a@remote.test", ["tyr-anna@host.test", "tyr-nobody@host.test"], LETTER)
+        assert list(refused) == ["tyr-nobody@host.test"] and refused["tyr-nobody@host.test"][0] == 550
+        new = f"{a.homes}/tyr-anna/Maildir/new"
+        until(lambda: os.path.isdir(new) and os.listdir(new))
+        uid = pwd.getpwnam("tyr-anna").pw_uid
+        for path in (os.path.dirname(new), new, f"{new}/{os.listdir(new)[0]}"):
+            st = os.stat(path)
+            assert st.st_uid == uid and stat.S_IMODE(st.st_mode) & 0o077 == 0, path
+        c = login(t, "tyr-anna")
+        assert original(b"".join(line + b"\r\n" for line in c.retr(1)[1])) == LETTER
+        c.quit()
+        for user, password in (("tyr-anna", "wrong"), ("tyr-nobody", "secret"), ("root", "secret"), ("tyr-ben", "")):
+            try:
+                login(t, user, password)
+                raise AssertionError(f"{user} was let in")
+            except Exception as e:
+                assert "-ERR" in str(e), e
+        # the account's own password counts at once when it is changed
+        subprocess.run(["chpasswd"], input="tyr-anna:changed\n", text=True, check=True)
+        login(t, "tyr-anna", "changed").quit()
+
+
+def test_low_uids_have_no_mailbox():
+    with Accounts(), Instance(main=MAIN + "first_valid_uid = 100000\n") as t:
+        t.send("a@remote.test", ["tyr-anna@host.test"], LETTER)
+        t.wait_log(r"to=<tyr-anna@host.test>.*status=bounced \(unknown user\)")
+        try:
+            login(t, "tyr-anna")
+            raise AssertionError("let in")
+        except Exception as e:
+            assert "-ERR" in str(e), e
+
+
+def test_a_link_for_a_mailbox_is_not_followed():
+    with Accounts() as a, Instance(main=MAIN) as t:
+        os.symlink(f"{a.homes}/tyr-ben", f"{a.homes}/tyr-anna/Maildir")
+        t.send("a@remote.test", ["tyr-anna@host.test"], LETTER)
+        t.wait_log(r"to=<tyr-anna@host.test>.*status=deferred")
+        assert not os.path.exists(f"{a.homes}/tyr-ben/new")
+
+
+def test_pam():
+    if not os.path.isdir("/etc/pam.d"):
+        raise Skip("no PAM here")
+    service = "/etc/pam.d/tayori-test"
+    with open(service, "w") as f:
+        f.write("auth required pam_unix.so\naccount required pam_unix.so\n")
+    try:
+        with Accounts(), Instance(main=MAIN + "auth_pam_service = tayori-test\n") as t:
+            login(t, "tyr-ben").quit()
+            try:
+                login(t, "tyr-ben", "wrong")
+                raise AssertionError("let in")
+            except Exception as e:
+                assert "-ERR" in str(e), e
+    finally:
+        os.unlink(service)
+
+
+if __name__ == "__main__":
+    suite.main()

@@ -31,6 +31,7 @@ int cmd_postqueue(struct ctl *ctl, int argc, char **argv);
 int cmd_postsuper(struct ctl *ctl, int argc, char **argv);
 int cmd_postcat(struct ctl *ctl, int argc, char **argv);
 int cmd_postconf(struct ctl *ctl, int argc, char **argv);
+int cmd_newaliases(struct ctl *ctl, int argc, char **argv);
 int cmd_postmap(struct ctl *ctl, int argc, char **argv);
 int cmd_tayori(struct ctl *ctl, int argc, char **argv);
 

@@ -174,3 +174,24 @@ int cmd_postmap(struct ctl *ctl, int argc, char **argv)
 	}
 	return status;
 }
+
+/* Compiles the lmdb tables of alias_maps. */
+int cmd_newaliases(struct ctl *ctl, int argc, char **argv)
+{
+	int option, status = 0;
+	struct str maps, item;
+
+	while ((option = getopt(argc, argv, "c:")) != -1) {
+		if (option != 'c')
+			return ctl_fail(ctl, EX_USAGE, "usage: newaliases [-c FOLDER]");
+		ctl->folder = optarg;
+	}
+	if (!ctl_load(ctl))
+		return EX_CONFIG;
+	maps = ctl_value(ctl, "alias_maps");
+	while (conf_list_next(&maps, &item)) {
+		int one = str_starts(item, STR("lmdb:")) ? compile(ctl, arena_str(&ctl->config.arena, item).p) : 0;
+		status = one ? one : status;
+	}
+	return status;
+}

@@ -127,7 +127,7 @@ static int say(struct letter *l, struct str bytes, int class)
 	if (code / 100 == class)
 		return 0;
 	if (code / 100 == 5)
-		return ctl_fail(l->ctl, code == 550 || code == 553 ? EX_NOUSER : EX_UNAVAILABLE, "%s", text);
+		return ctl_fail(l->ctl, code == 550 || code == 553 ? EX_NOUSER : code == 501 ? EX_DATAERR : EX_UNAVAILABLE, "%s", text);
 	return ctl_fail(l->ctl, EX_TEMPFAIL, "%s", text);
 }
 

@@ -73,6 +73,18 @@ def test_mail_for_accounts():
         login(t, "tyr-anna", "changed").quit()
 
 
+def test_aliases():
+    with Accounts() as a, Instance(main=MAIN.replace("passwd.byname", "passwd.byname, $alias_maps") + "alias_maps = lmdb:$config_directory/aliases\n") as t:
+        with open(f"{t.dir}/etc/aliases", "w") as f:
+            f.write("# as in aliases(5)\nteam: tyr-anna,\n  tyr-ben\nalone: tyr-ben\n")
+        t.ctl("newaliases")
+        t.ctl("tayori", "reload")
+        until(lambda: not t.send("a@remote.test", ["team@host.test"], LETTER))
+        for name in NAMES:
+            new = f"{a.homes}/{name}/Maildir/new"
+            until(lambda: os.path.isdir(new) and os.listdir(new))
+
+
 def test_low_uids_have_no_mailbox():
     with Accounts(), Instance(main=MAIN + "first_valid_uid = 100000\n") as t:
         t.send("a@remote.test", ["tyr-anna@host.test"], LETTER)

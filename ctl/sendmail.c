@@ -127,7 +127,11 @@ static int say(struct letter *l, struct str bytes, int class)
 	if (code / 100 == class)
 		return 0;
 	if (code / 100 == 5)
-		return ctl_fail(l->ctl, code == 550 || code == 553 ? EX_NOUSER : code == 501 ? EX_DATAERR : EX_UNAVAILABLE, "%s", text);
+		return ctl_fail(l->ctl,
+				code == 550 || code == 553 ? EX_NOUSER
+				: code == 501		   ? EX_DATAERR
+							   : EX_UNAVAILABLE,
+				"%s", text);
 	return ctl_fail(l->ctl, EX_TEMPFAIL, "%s", text);
 }
 
@@ -210,7 +214,8 @@ static int talk(struct letter *l)
 
 static int usage(struct ctl *ctl)
 {
-	return ctl_fail(ctl, EX_USAGE, "usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] [-v] [RECIPIENT ...] | -bs | -bp | -q");
+	return ctl_fail(ctl, EX_USAGE,
+			"usage: sendmail [-t] [-i] [-f SENDER] [-F NAME] [-v] [RECIPIENT ...] | -bs | -bp | -q");
 }
 
 static bool take_option(struct letter *l, int option, const char *arg)
@@ -229,8 +234,18 @@ static bool take_option(struct letter *l, int option, const char *arg)
 		l->ignore_dots = l->ignore_dots || arg[0] == 'i';
 		return true;
 	/* accepted for programs that give them */
-	case 'B': case 'G': case 'h': case 'L': case 'm': case 'N': case 'n': case 'O': case 'R': case 'U': case 'V': case 'X':
-		return true;
+	case 'B':
+	case 'G':
+	case 'h':
+	case 'L':
+	case 'm':
+	case 'N':
+	case 'n':
+	case 'O':
+	case 'R':
+	case 'U':
+	case 'V':
+	case 'X': return true;
 	default: return false;
 	}
 }

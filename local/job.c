@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "base/time.h"
@@ -83,6 +84,14 @@ void job_deliver(const struct deliver *m, int home, const char *host, struct buf
 	*out = (struct delivered){ DELIVERY_DEFERRED, r == MBOX_FULL ? STR("4.2.2") : STR("4.3.0"), buf_str(text) };
 }
 
+/* What its parent asked before it died, another parent's child may be doing: not both. From now on we die with it. */
+static bool is_orphan(int parent)
+{
+	struct pollfd p = { .fd = parent };
+
+	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+}
+
 int job_loop(void *arg)
 {
 	const struct job_place *place = arg;
@@ -96,7 +105,8 @@ int job_loop(void *arg)
 
 	while (home >= 0 && frame_receive(place->parent, &frame, &head, &payload, fds, &n_fds) > 0) {
 		struct delivered result;
-		if (head.type != deliver_schema.type || !ipc_decode(&deliver_schema, payload, fds, n_fds, &m))
+		if (is_orphan(place->parent) || head.type != deliver_schema.type ||
+		    !ipc_decode(&deliver_schema, payload, fds, n_fds, &m))
 			return 1;
 		job_deliver(&m, home, place->host, &text, &result);
 		ipc_close_fds(&deliver_schema, &m);

@@ -30,6 +30,7 @@ struct recipient {
 	struct waiting *waiting; /* the first one is in the child's hands when `delivery` is out */
 	struct timer idle;
 	bool asked; /* authd is being asked */
+	bool ended; /* the process has been waited for: its number may be another's */
 };
 
 static const struct local_conf *conf(const struct local *local)
@@ -64,8 +65,22 @@ static void answer_all(struct recipient *r, const char *status, const char *text
 		answer_first(r, &d);
 }
 
+/* It has nothing in hand, or is not to be believed any more: it need not agree. */
+static void end_child(struct recipient *r)
+{
+	if (r->pid > 0 && !r->ended)
+		kill(r->pid, SIGKILL);
+}
+
+static void child_broken(struct channel *ch, const char *why)
+{
+	(void)why;
+	end_child(ch->arg);
+}
+
 static void release(struct recipient *r)
 {
+	end_child(r);
 	call_cancel(&r->call);
 	call_cancel(&r->delivery);
 	timer_stop(&r->idle);
@@ -75,7 +90,7 @@ static void release(struct recipient *r)
 	free(r);
 }
 
-/* No more mail for this user for now: the child ends when its channel closes. */
+/* No more mail for this user for now. */
 static void on_idle(void *arg)
 {
 	struct recipient *r = arg;
@@ -101,8 +116,6 @@ static void on_delivered(void *arg, enum call_result result, void *message)
 	/* Dead or too slow: what it was doing may be done; qmgr asks again, and then it is looked for. */
 	log_line(&r->local->run->log, LOG_WARNING, "warning: the delivery process of %s %s", r->user,
 		 result == CALL_TIMEOUT ? "took too long" : "has died");
-	if (r->pid && result == CALL_TIMEOUT)
-		kill(r->pid, SIGKILL);
 	answer_all(r, "4.3.0", "the delivery process failed");
 	r->local->n_children--;
 	release(r);
@@ -132,7 +145,7 @@ static void start_child(struct recipient *r, const struct mailbox *m)
 {
 	struct local *local = r->local;
 	struct spawn_user user = { m->user, m->uid, m->gid, m->home, m->virtual_user };
-	struct spawn_rules rules = { conf(local)->first_valid_uid, conf(local)->virtual_mailbox_base };
+	struct spawn_rules rules = { conf(local)->first_valid_uid, conf(local)->virtual_mailbox_base, true };
 	struct err err = { 0 };
 	int fds[2];
 
@@ -142,15 +155,16 @@ static void start_child(struct recipient *r, const struct mailbox *m)
 		return;
 	}
 	struct job_place place = { fds[1], conf(local)->myhostname.p };
-	r->pid = spawn_child(local->run, &user, &rules, job_loop, &place, &fds[1], 1, &err);
+	pid_t pid = spawn_child(local->run, &user, &rules, job_loop, &place, &fds[1], 1, &err);
 	close(fds[1]);
-	if (r->pid < 0) {
+	if (pid < 0) {
 		close(fds[0]);
 		log_line(&local->run->log, LOG_ERROR, "error: %s: %s", r->user, err.text);
 		answer_all(r, "4.3.0", "the mail folder cannot be used");
 		release(r);
 		return;
 	}
+	r->pid = pid;
 	local->n_children++;
 	channel_attach(&r->child, fds[0]);
 	next(r);
@@ -185,7 +199,7 @@ static struct recipient *find_or_add(struct local *local, struct str user)
 	ASSERT(r);
 	r->local = local;
 	r->user = strndup(user.p, user.n);
-	channel_start(&r->child, local->run->loop, -1, NULL, NULL, 0, NULL, r);
+	channel_start(&r->child, local->run->loop, -1, NULL, NULL, 0, child_broken, r);
 	table_set(&local->recipients, user, r);
 	return r;
 }
@@ -239,12 +253,17 @@ void recipient_ended(struct local *local, pid_t pid)
 	/* Its channel breaks too, and that fails what it had in hand; here only a number is forgotten. */
 	while (table_next(&local->recipients, &at, NULL, &v)) {
 		struct recipient *r = v;
-		if (r->pid == pid && !call_is_out(&r->delivery)) {
+		if (r->pid != pid)
+			continue;
+		r->ended = true;
+		if (!call_is_out(&r->delivery)) {
 			local->n_children--;
 			answer_all(r, "4.3.0", "the delivery process failed");
 			release(r);
-			return;
+		} else if (r->child.fd < 0) {
+			channel_stop(&r->child); /* a question that was never sent: nobody will answer it */
 		}
+		return;
 	}
 }
 

@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "io/fd.h"
 
@@ -23,8 +26,8 @@ static const struct {
 	int where;
 } calls[] = {
 	{ "read", ALL },	   { "write", ALL },	      { "readv", ALL },		{ "writev", ALL },
-	{ "pread64", ALL },	   { "pwrite64", ALL },	      { "recvmsg", ALL },	{ "sendmsg", ALL },
-	{ "recvfrom", ALL },	   { "sendto", ALL },	      { "close", ALL },		{ "shutdown", ALL },
+	{ "pread64", ALL },	   { "pwrite64", ALL },	      { "recvmsg", ALL },
+	{ "recvfrom", ALL },	   { "close", ALL },
 	{ "epoll_wait", ALL },	   { "epoll_pwait", ALL },    { "epoll_ctl", ALL },	{ "poll", ALL },
 	{ "ppoll", ALL },	   { "futex", ALL },	      { "clock_gettime", ALL }, { "clock_nanosleep", ALL },
 	{ "nanosleep", ALL },	   { "gettimeofday", ALL },   { "time", ALL },		{ "getrandom", ALL },
@@ -35,13 +38,13 @@ static const struct {
 	{ "getpeername", ALL },	   { "restart_syscall", ALL }, { "rseq", ALL },		{ "set_robust_list", ALL },
 	{ "uname", ALL },	   { "sched_yield", ALL },    { "newfstatat", ALL },	{ "accept4", ALL },
 	{ "getuid", ALL },	   { "geteuid", ALL },	      { "getgid", ALL },	{ "getegid", ALL },
-	{ "setsockopt", ALL },	   { "getrusage", ALL },      { "membarrier", ALL },	{ "getcpu", ALL },
+	{ "getrusage", ALL },      { "membarrier", ALL },	{ "getcpu", ALL },
 	{ "fchdir", READS },	   { "getdents64", READS },   { "fstatfs", READS },	{ "statfs", READS },
 	{ "msync", READS },	   { "statx", READS },	      { "faccessat2", READS },	{ "lstat", READS },
 	{ "stat", READS },	   { "fadvise64", READS },    { "copy_file_range", FILES }, { "sendfile", FILES },
 	{ "mkdirat", FILES },	   { "unlinkat", FILES },     { "renameat", FILES },	{ "renameat2", FILES },
 	{ "linkat", FILES },	   { "fsync", FILES },	      { "fdatasync", FILES },	{ "syncfs", FILES },
-	{ "ftruncate", FILES },	   { "fallocate", FILES },    { "flock", FILES },	{ "openat", FILES },
+	{ "ftruncate", FILES },	   { "fallocate", FILES },    { "flock", FILES },
 	{ "utimensat", FILES },	   { "pipe2", THREADS },      { "eventfd2", THREADS },
 	/* a spawner prepares its children: ids, root, fences; they drop all this */
 	{ "wait4", IN(SANDBOX_SPAWN) },
@@ -90,6 +93,33 @@ static bool add(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned
 	return seccomp_rule_add_array(ctx, action, nr, n, args) == 0;
 }
 
+#define EQUALS(n, value) { n, SCMP_CMP_EQ, (scmp_datum_t)(value), 0 }
+#define WITHOUT(n, bits) { n, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(bits), 0 }
+#define ARGS(...) COUNT(((struct scmp_arg_cmp[]){ __VA_ARGS__ })), (struct scmp_arg_cmp[]){ __VA_ARGS__ }
+
+/*
+ * Sockets that are held lead where they lead already: a listener that is shut down could dial out (and would be lost for
+ * the next process too), as could MSG_FASTOPEN; a datagram socket sends to any name.
+ */
+static bool add_sockets(scmp_filter_ctx ctx, enum sandbox sandbox)
+{
+	static const int options[][2] = { { IPPROTO_TCP, TCP_NODELAY },
+					  { SOL_SOCKET, SO_SNDBUF },
+					  { SOL_SOCKET, SO_RCVTIMEO },
+					  { SOL_SOCKET, SO_SNDTIMEO } };
+	int pair = sandbox == SANDBOX_HELD ? SOCK_STREAM : sandbox == SANDBOX_SPAWN ? SOCK_SEQPACKET : 0;
+	bool ok = true;
+
+	ok &= add(ctx, SCMP_ACT_ALLOW, "sendto", ARGS(WITHOUT(3, MSG_FASTOPEN), EQUALS(4, 0)));
+	ok &= add(ctx, SCMP_ACT_ALLOW, "sendmsg", ARGS(WITHOUT(2, MSG_FASTOPEN)));
+	ok &= add(ctx, SCMP_ACT_ALLOW, "shutdown", ARGS(EQUALS(1, SHUT_WR)));
+	for (size_t i = 0; i < COUNT(options); i++)
+		ok &= add(ctx, SCMP_ACT_ALLOW, "setsockopt", ARGS(EQUALS(1, options[i][0]), EQUALS(2, options[i][1])));
+	if (pair)
+		ok &= add(ctx, SCMP_ACT_ALLOW, "socketpair", ARGS(EQUALS(0, AF_UNIX), EQUALS(1, pair | SOCK_CLOEXEC)));
+	return ok;
+}
+
 /* Calls whose arguments decide. */
 static bool add_limited(scmp_filter_ctx ctx, enum sandbox sandbox)
 {
@@ -107,12 +137,12 @@ static bool add_limited(scmp_filter_ctx ctx, enum sandbox sandbox)
 		for (size_t i = 0; i < COUNT(leases); i++)
 			ok &= add(ctx, SCMP_ACT_ALLOW, "fcntl", 1,
 				  (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)leases[i]) });
-	if (IN(sandbox) & (IN(SANDBOX_READ) | IN(SANDBOX_WORK)) && !allowed_somehow("openat", sandbox))
+	if (IN(sandbox) & (IN(SANDBOX_READ) | IN(SANDBOX_WORK)))
 		ok &= add(ctx, SCMP_ACT_ALLOW, "openat", 1,
 			  (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_MASKED_EQ, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0) });
-	/* Pairs lead nowhere but to their own two ends. */
-	if (IN(sandbox) & (IN(SANDBOX_HELD) | IN(SANDBOX_SPAWN)))
-		ok &= add(ctx, SCMP_ACT_ALLOW, "socketpair", 1, (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_EQ, AF_UNIX) });
+	/* No file that gives its owner's rights to others. */
+	if (FILES & IN(sandbox))
+		ok &= add(ctx, SCMP_ACT_ALLOW, "openat", ARGS(WITHOUT(3, S_ISUID | S_ISGID | S_ISVTX)));
 	/* clone3 hides its flags behind a pointer: it is refused below, and glibc falls back to clone. */
 	if (THREADS & IN(sandbox))
 		ok &= add(ctx, SCMP_ACT_ALLOW, "clone", 1,
@@ -135,7 +165,7 @@ static bool add_all(scmp_filter_ctx ctx, enum sandbox sandbox)
 	for (size_t i = 0; i < COUNT(calls); i++)
 		if (calls[i].where & (ALL | IN(sandbox)))
 			ok &= add(ctx, SCMP_ACT_ALLOW, calls[i].name, 0, NULL);
-	ok &= add_limited(ctx, sandbox);
+	ok &= add_limited(ctx, sandbox) && add_sockets(ctx, sandbox);
 	for (size_t i = 0; i < COUNT(refused); i++) {
 		uint32_t action = SCMP_ACT_ERRNO(strcmp(refused[i], "clone3") == 0 ? ENOSYS : EPERM);
 		/* openat that one sandbox may use with some arguments: the other arguments mean death, not an error */
@@ -150,7 +180,7 @@ static bool add_all(scmp_filter_ctx ctx, enum sandbox sandbox)
 /* For libraries that nobody can foresee (PAM): all but what takes over the machine or other processes. */
 static bool deny_worst(scmp_filter_ctx ctx)
 {
-	static const char *const worst[] = { "ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root", "move_mount", "fsopen", "open_tree", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register", "reboot", "swapon", "swapoff", "setns", "unshare", "userfaultfd", "keyctl", "add_key", "request_key", "open_by_handle_at", "iopl", "ioperm", "settimeofday", "clock_settime", "pidfd_getfd" };
+	static const char *const worst[] = { "ptrace", "process_vm_readv", "process_vm_writev", "mount", "umount2", "pivot_root", "move_mount", "fsopen", "fspick", "fsconfig", "fsmount", "mount_setattr", "open_tree", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register", "reboot", "swapon", "swapoff", "setns", "unshare", "userfaultfd", "keyctl", "add_key", "request_key", "open_by_handle_at", "iopl", "ioperm", "settimeofday", "clock_settime", "pidfd_getfd" };
 	bool ok = true;
 
 	for (size_t i = 0; i < COUNT(worst); i++)
@@ -162,15 +192,18 @@ int filter_build(enum sandbox sandbox, struct err *err)
 {
 	bool open_minded = sandbox == SANDBOX_ACCOUNT;
 	scmp_filter_ctx ctx = seccomp_init(open_minded ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
-	scoped_fd int fd = memfd_create("filter", MFD_CLOEXEC);
+	scoped_fd int fd = memfd_create("filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
 	if (!ctx || fd < 0) {
 		err_errno(err, "seccomp filter");
 		return -1;
 	}
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	bool ok = (open_minded ? deny_worst(ctx) : add_all(ctx, sandbox)) && seccomp_export_bpf(ctx, fd) == 0;
 	seccomp_release(ctx);
+	/* Many processes hold it: whoever could write it would choose the walls of the next one. */
+	ok = ok && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0;
 	if (!ok) {
 		err_set(err, "the seccomp filter of sandbox %d cannot be built", (int)sandbox);
 		return -1;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "control.h"
 #include "filter.h"
 #include "io/fd.h"
+#include "proc/fence.h"
 #include "service.h"
 
 bool master_take(struct master *m, struct config *config, struct err *err)
@@ -35,6 +37,19 @@ bool master_take(struct master *m, struct config *config, struct err *err)
 	m->conf = conf;
 	m->config = config;
 	return true;
+}
+
+/*
+ * What master needs: to start daemons as their users, to end them, to listen on low ports, to find and give away
+ * folders. And, for those it starts: mail folders are made in another's folder (spawners), PAM writes to the audit log.
+ */
+static bool drop_powers(struct err *err)
+{
+	uint64_t own = FENCE_POWER(CAP_SETUID) | FENCE_POWER(CAP_SETGID) | FENCE_POWER(CAP_SETPCAP) |
+		       FENCE_POWER(CAP_SYS_CHROOT) | FENCE_POWER(CAP_KILL) | FENCE_POWER(CAP_NET_BIND_SERVICE) |
+		       FENCE_POWER(CAP_CHOWN) | FENCE_POWER(CAP_DAC_READ_SEARCH) | FENCE_POWER(CAP_SYS_RESOURCE);
+
+	return fence_keep_powers(own, own | FENCE_POWER(CAP_DAC_OVERRIDE) | FENCE_POWER(CAP_AUDIT_WRITE), err);
 }
 
 /* An empty folder that nobody can find or fill: made, opened, removed. It becomes the root of the daemons. */
@@ -156,6 +171,8 @@ static int run(struct master *m)
 	struct signal_watch term, intr, hup, child;
 	struct err err = { 0 };
 
+	if (m->privileged && !drop_powers(&err))
+		return fail("", &err);
 	if (!master_take(m, m->config, &err))
 		return fail("configuration: ", &err);
 	m->loop = loop_new();

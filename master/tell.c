@@ -53,7 +53,8 @@ static void tell_folders(struct service *s, const struct conf_param *p, struct s
 {
 	struct str item;
 
-	if (p->type == CONF_folder && value.n > 0)
+	/* folders of mail or of the queue are for those who write there; others know only their names */
+	if (p->type == CONF_folder && value.n > 0 && s->facts->daemon->writes)
 		tell_folder(s, value);
 	if (p->type == CONF_file)
 		while (conf_list_next(&value, &item))

@@ -106,6 +106,11 @@ static void routed(struct routing *r, const struct reply *why)
 	struct intake *in = (struct intake *)((char *)r - offsetof(struct intake, routing));
 	struct env *env = &in->work->env;
 
+	/* Each was accepted a moment ago; one that has gone since then must not cost the others their copy. */
+	if (why->code == 550 && in->given.n > 1) {
+		refuse(in, REPLY(451, 4, 3, 5, "Recipients have changed meanwhile: try again"));
+		return;
+	}
 	if (why->code != 250) {
 		refuse(in, *why);
 		return;

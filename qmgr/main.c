@@ -19,22 +19,14 @@ static void find_group(struct qmgr *q)
 		log_line(&q->run->log, LOG_WARNING, "warning: setgid_group: there is no group %.*s", LOG_ARG(name));
 }
 
-struct qmgr *qmgr_of(struct run *run)
+static bool prepare(struct run *run, struct err *err)
 {
-	if (run->state)
-		return run->state;
 	struct qmgr *q = run->state = calloc(1, sizeof(*q));
+
 	ASSERT(q);
 	q->run = run;
 	TAILQ_INIT(&q->works);
 	TAILQ_INIT(&q->ready);
-	return q;
-}
-
-static bool prepare(struct run *run, struct err *err)
-{
-	struct qmgr *q = qmgr_of(run);
-
 	find_group(q);
 	tzset();
 	return worker_prepare(&q->flusher.worker, err) && worker_prepare(&q->reader, err);
@@ -76,8 +68,6 @@ static bool begin(struct run *run, struct err *err)
 		return false;
 	log_line(&run->log, LOG_NOTICE, "queue opened: %zu messages, %zu damaged, %zu remains of a crash removed",
 		 report.entries, report.damaged, report.leaves);
-	q->opened = true;
-	clients_begin(q);
 	schedule_soon(q);
 	return true;
 }

@@ -64,7 +64,6 @@ TAILQ_HEAD(work_list, work);
 
 struct qmgr {
 	struct run *run;
-	bool opened;
 	struct queue queue;
 	struct flusher flusher;
 	struct worker reader;
@@ -87,9 +86,6 @@ static inline const struct qmgr_conf *qmgr_conf(const struct qmgr *q)
 {
 	return q->run->conf;
 }
-
-/* The daemon's state, made at its first use: peers come before `prepare`. */
-struct qmgr *qmgr_of(struct run *run);
 
 /* When draining: ends the process as soon as nothing is under way. */
 void qmgr_check_drained(struct qmgr *q);
@@ -140,8 +136,6 @@ void returns_start(struct work *w);
 
 /* ---- smtpd.c: clients ---- */
 extern const struct daemon_client smtpd_client;
-/* The queue is open: those who came before are heard now. */
-void clients_begin(struct qmgr *q);
 
 /* ---- tools.c ---- */
 void tools_accept(struct run *run, int fd, unsigned service);

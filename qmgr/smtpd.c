@@ -24,7 +24,6 @@ struct client {
 	struct client *next;
 	struct qmgr *qmgr;
 	struct channel *ch;
-	int early;	  /* the channel's descriptor until the queue is open */
 	struct table ids; /* given and not used: to ID_GIVEN or ID_SPOOLED */
 	size_t n_spools, n_asks;
 	TAILQ_HEAD(, ask) asks;
@@ -37,29 +36,16 @@ static const char id_given, id_spooled;
 
 static void joined(struct run *run, struct channel *ch)
 {
-	struct qmgr *q = qmgr_of(run);
+	struct qmgr *q = run->state;
 	struct client *c = calloc(1, sizeof(*c));
 
 	ASSERT(c);
 	c->qmgr = q;
-	c->early = -1;
 	c->ch = ch;
 	c->next = q->clients;
 	TAILQ_INIT(&c->asks);
 	q->clients = c;
 	ch->arg = c;
-	if (q->opened)
-		return;
-	/* Master tells of peers before the queue is open: until then nothing is read from them. */
-	watch_stop(&ch->watch);
-	c->early = fd_take(&ch->fd);
-}
-
-void clients_begin(struct qmgr *q)
-{
-	for (struct client *c = q->clients; c; c = c->next)
-		if (c->early >= 0)
-			channel_attach(c->ch, fd_take(&c->early));
 }
 
 static void discard_spools(struct client *c)
@@ -246,9 +232,15 @@ static struct reply check_id(struct client *c, const struct commit *m, struct qu
 
 	if (!queue_id_parse(m->queue_id, id) || table_get(&c->ids, m->queue_id) != want)
 		return REPLY(451, 4, 3, 0, "Not an id of this service");
+	return REPLY(250, 2, 0, 0, "Ok");
+}
+
+static struct reply check_commit(const struct client *c, const struct commit *m)
+{
 	if (c->n_asks >= (size_t)qmgr_conf(c->qmgr)->qmgr_client_commit_limit)
 		return REPLY(452, 4, 3, 1, "Too many messages at a time");
-	return (struct reply){ 0 };
+	struct reply r = decide_commit(m, qmgr_conf(c->qmgr));
+	return r.code ? r : room_for(c->qmgr, 0);
 }
 
 static void on_commit(struct channel *ch, uint32_t serial, void *message)
@@ -258,14 +250,15 @@ static void on_commit(struct channel *ch, uint32_t serial, void *message)
 	struct queue_id id;
 	struct reply r = check_id(c, m, &id);
 
-	if (!r.code) {
+	if (r.code == 250) {
+		/* used up, whatever comes of it */
 		table_remove(&c->ids, m->queue_id);
 		c->n_spools -= m->spooled;
-		r = decide_commit(m, qmgr_conf(c->qmgr));
-		if (r.code && m->spooled)
+		r = check_commit(c, m);
+		if (r.code != 250 && m->spooled)
 			queue_tmp_discard(&c->qmgr->queue, &id);
 	}
-	if (!r.code) {
+	if (r.code == 250) {
 		take(c, serial, m, &id);
 		return;
 	}

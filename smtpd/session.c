@@ -83,7 +83,7 @@ static void session_free(void *arg)
 	*s->prev = s->next;
 	if (s->next)
 		s->next->prev = s->prev;
-	smtpd->n_sessions--;
+	smtpd->n_sessions -= !s->refused;
 	free(s);
 	run_resume_accept(smtpd->run);
 	if (smtpd->run->draining && !smtpd->sessions)
@@ -107,7 +107,11 @@ static void greet(struct session *s)
 	struct reply r = greeting(s);
 
 	if (r.code != 220) {
-		log_line(&s->smtpd->run->log, LOG_NOTICE, "NOQUEUE: reject: CONNECT from %s: %d %s", s->client, r.code, r.text);
+		log_line(&s->smtpd->run->log, LOG_NOTICE, "NOQUEUE: reject: CONNECT from %s: %d %s", s->client, r.code,
+			 r.text);
+		/* It takes no place from others while it lingers. */
+		s->refused = true;
+		s->smtpd->n_sessions--;
 		session_close(s, r);
 		return;
 	}
@@ -285,7 +289,9 @@ void session_log_tls(struct session *s)
 
 	s->tls_logged = true;
 	if (tls_facts(&s->stream, &f) && f.done)
-		log_line(&s->smtpd->run->log, LOG_DETAIL, WORDS_TLS, s->client, f.protocol, f.cipher, f.bits, f.bits_most);
+		log_line(&s->smtpd->run->log, LOG_DETAIL, WORDS_TLS, s->client, f.protocol, f.cipher, f.bits,
+			 f.bits_most);
 	else
-		log_line(&s->smtpd->run->log, LOG_NOTICE, WORDS_TLS_FAILED, s->client, f.why ? f.why : "the client left");
+		log_line(&s->smtpd->run->log, LOG_NOTICE, WORDS_TLS_FAILED, s->client,
+			 f.why ? f.why : "the client left");
 }

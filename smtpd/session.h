@@ -84,7 +84,7 @@ struct session {
 	struct stream stream;
 	unsigned service; /* whose values count: run_conf */
 	enum state state;
-	bool esmtp, busy, closing, tls, tls_logged;
+	bool esmtp, busy, closing, tls, tls_logged, refused;
 	bool tls_started_now; /* the input buffer is gone: nothing to consume */
 	char address[SESSION_ADDRESS_MAX];	   /* "192.0.2.1", "2001:db8::1", "local" */
 	char client[SESSION_ADDRESS_MAX + 16];	   /* "unknown[192.0.2.1]", for the log */

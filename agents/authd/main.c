@@ -6,6 +6,8 @@
 #include "conf.h"
 #include "login.h"
 
+enum { QUESTIONS_AT_A_TIME = 32 /* of one service */ };
+
 /* The mail user's numbers must be known before the fence: the account database is behind it. */
 static bool prepare(struct run *run, struct err *err)
 {
@@ -51,6 +53,13 @@ static void on_find(struct channel *ch, uint32_t serial, void *message)
 	login_find(authd_of(ch), ch, serial, message);
 }
 
+/* One service that asks without end must not keep the logins of the others waiting. */
+static void joined(struct run *run, struct channel *ch)
+{
+	(void)run;
+	ch->most_unanswered = QUESTIONS_AT_A_TIME;
+}
+
 static void left(struct run *run, struct channel *ch)
 {
 	login_forget(run->state, ch);
@@ -59,9 +68,9 @@ static void left(struct run *run, struct channel *ch)
 static const struct ipc_handler from_service[] = { { &login_schema, on_login } };
 static const struct ipc_handler from_local[] = { { &mailbox_find_schema, on_find } };
 static const struct daemon_client clients[] = {
-	{ "smtpd", from_service, COUNT(from_service), NULL, left },
-	{ "pop3d", from_service, COUNT(from_service), NULL, left },
-	{ "local", from_local, COUNT(from_local), NULL, left },
+	{ "smtpd", from_service, COUNT(from_service), joined, left },
+	{ "pop3d", from_service, COUNT(from_service), joined, left },
+	{ "local", from_local, COUNT(from_local), joined, left },
 };
 static const char *const servers[] = { "pop3session", "accountd", NULL };
 

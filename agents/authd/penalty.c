@@ -50,7 +50,8 @@ static bool tried_before(const struct entry *e, uint64_t what)
 	return false;
 }
 
-int64_t penalty_add(struct penalties *p, struct str address, uint64_t what, int64_t now_ms, int64_t base_ms, int64_t most_ms)
+int64_t penalty_add(struct penalties *p, struct str address, uint64_t what, int64_t now_ms, int64_t base_ms,
+		    int64_t most_ms)
 {
 	char room[64];
 	struct str key = network(address, room);
@@ -69,7 +70,7 @@ int64_t penalty_add(struct penalties *p, struct str address, uint64_t what, int6
 		e->tried[e->failures % COUNT(e->tried)] = what;
 		e->failures++;
 	}
-	int64_t delay = e->failures > 16 ? most_ms : base_ms << (e->failures - 1);
+	int64_t delay = base_ms > 0 && e->failures > 16 ? most_ms : base_ms << (e->failures - 1);
 	return delay > most_ms ? most_ms : delay;
 }
 

@@ -54,6 +54,7 @@ static bool prepare(struct run *run, struct err *err)
 		return err_set(err, "out of memory");
 	run->state = keys;
 	keys_read(run, conf->tls_cert_file, conf->tls_key_file, keys);
+	run_forget_folders(run);
 	return true;
 }
 

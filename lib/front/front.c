@@ -89,7 +89,7 @@ void conn_free(void *arg)
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
-	f->n--;
+	f->n -= !c->refused;
 	free(c);
 	run_resume_accept(f->run);
 	if (f->run->draining && !f->conns)
@@ -228,6 +228,9 @@ void front_accept(struct front *f, int fd, unsigned service)
 	if (r.tls == FRONT_TLS_IMPLICIT)
 		front_start_tls(c);
 	if (crowded) {
+		/* It takes no place from others while it lingers. */
+		c->refused = true;
+		f->n--;
 		f->protocol->goodbye(c, "too many connections");
 		front_close(c);
 		return;

@@ -54,7 +54,7 @@ struct front_conn {
 	unsigned service; /* whose values count: run_conf */
 	struct stream stream;
 	struct stream session; /* the other side, once logged in under TLS */
-	bool has_session, busy, closing, tls, tls_logged, fresh_tls;
+	bool has_session, busy, closing, tls, tls_logged, fresh_tls, refused;
 	unsigned failures, bad_commands;
 	char address[FRONT_ADDRESS_MAX];
 	char client[FRONT_ADDRESS_MAX + 16];

@@ -82,7 +82,6 @@ void loop_run(struct loop *loop)
 	struct event alarm;
 
 	event_assign(&alarm, loop->base, -1, 0, woken, NULL);
-	loop->stopped = false;
 	run_due_timers(loop);
 	while (!loop->stopped) {
 		struct heap_node *first = heap_first(&loop->timers);
@@ -97,6 +96,7 @@ void loop_run(struct loop *loop)
 			panic("event loop failed: %m");
 		run_due_timers(loop);
 	}
+	loop->stopped = false;
 	event_del(&alarm);
 }
 

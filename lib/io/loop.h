@@ -17,7 +17,7 @@ struct loop;
 /* Panics when the kernel gives no epoll descriptor. */
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
-/* Until loop_stop. */
+/* Until loop_stop, which may have come before. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 /* Waits for at most `most_ms` for one round of events, and runs it; for tests and sequential code. */

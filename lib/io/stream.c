@@ -9,7 +9,7 @@
 
 enum {
 	READ_CHUNK = 16 * 1024,
-	LINGER_MS = 2000,     /* for the remote to take the last reply and close */
+	LINGER_MS = 2000,      /* for the remote to take the last reply and close */
 	LINGER_SEND_MS = 30000 /* for the remote to read what is queued */
 };
 
@@ -220,18 +220,18 @@ static void ready(void *arg, int what)
 		deliver(s);
 		return;
 	}
+	/* What the write was waiting for, that read may have eaten: the end of a handshake. */
+	if (s->write_wants_read && !s->ended && !flush(s))
+		return;
 	watch_again(s);
 }
 
 void stream_start(struct stream *s, struct loop *loop, int fd, size_t in_limit, const struct stream_events *events,
 		  void *arg)
 {
-	*s = (struct stream){ .loop = loop,
-			      .fd = fd,
-			      .transport = &plain,
-			      .events = events,
-			      .arg = arg,
-			      .in_limit = in_limit };
+	*s = (struct stream){
+		.loop = loop, .fd = fd, .transport = &plain, .events = events, .arg = arg, .in_limit = in_limit
+	};
 	fd_nonblocking(fd);
 	watch_again(s);
 }
@@ -296,6 +296,9 @@ static void go_on(void *arg)
 void stream_resume(struct stream *s)
 {
 	s->paused = s->pressed = false;
+	/* The write of a reply may have found the remote gone: `later` belongs to the end then. */
+	if (s->ended)
+		return;
 	if (s->in.n > 0 && !s->corked)
 		timer_set(&s->later, s->loop, 0, go_on, s);
 	if (!s->corked)
@@ -332,7 +335,8 @@ void stream_close(struct stream *s, void (*closed)(void *arg))
 	if (s->broken) {
 		timer_set(&s->later, s->loop, 0, finished, s);
 	} else if (stream_unsent(s) > 0) {
-		timer_set(&s->later, s->loop, LINGER_SEND_MS, finished, s);
+		/* Who has not even finished the handshake gets less patience. */
+		timer_set(&s->later, s->loop, s->write_wants_read ? LINGER_MS : LINGER_SEND_MS, finished, s);
 		if (!s->corked && flush(s))
 			watch_again(s);
 	} else {

@@ -86,9 +86,14 @@ int frame_get(int fd, struct buf *frame, struct frame_head *head, struct str *pa
 	do
 		n = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return (int)n;
+	if (n < 0)
+		return -1;
+	/* An empty message may carry descriptors too; it counts as the end. */
 	take_fds(&msg, fds, n_fds);
+	if (n == 0) {
+		frame_close_fds(fds, *n_fds);
+		return 0;
+	}
 	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (size_t)n < sizeof(wire)) {
 		frame_close_fds(fds, *n_fds);
 		errno = EPROTO;

@@ -9,6 +9,15 @@
 #include "ipc/frame.h"
 #include "ipc/messages.h"
 
+/* Characters that break a line or turn its direction: U+2028 to U+202E, U+2066 to U+2069. */
+static bool is_trick(struct str s)
+{
+	if (s.n < 3 || (uint8_t)s.p[0] != 0xe2)
+		return false;
+	uint8_t b = (uint8_t)s.p[1], c = (uint8_t)s.p[2];
+	return (b == 0x80 && c >= 0xa8 && c <= 0xae) || (b == 0x81 && c >= 0xa6 && c <= 0xa9);
+}
+
 /* How many octets of one printable UTF-8 character begin the slice; 0: none. */
 static size_t printable(struct str s)
 {
@@ -18,6 +27,8 @@ static size_t printable(struct str s)
 		return c >= 0x20 && c != 0x7f;
 	if (c == 0xc2 && s.n > 1 && (uint8_t)s.p[1] < 0xa0)
 		return 0; /* C1 */
+	if (is_trick(s))
+		return 0;
 	for (size_t n = 2; n <= 4 && n <= s.n; n++)
 		if (utf8_valid(str_head(s, n)))
 			return n;

@@ -21,9 +21,10 @@ struct log {
 	uint32_t dropped;
 };
 
-__attribute__((format(printf, 3, 4))) void log_line(struct log *log, enum log_severity severity, const char *format, ...);
+__attribute__((format(printf, 3, 4))) void log_line(struct log *log, enum log_severity severity, const char *format,
+						    ...);
 
-/* Makes a line printable in place: control octets, DEL, C1 and what is not UTF-8 become '?'. */
+/* Makes a line printable in place: control octets, DEL, C1, what breaks or turns a line, and what is not UTF-8 become "?". */
 void log_clean(char *line, size_t n);
 
 #endif

@@ -1,10 +1,12 @@
 /* The control channel: what master tells a daemon, before it starts and while it runs. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/time.h"
 #include "io/fd.h"
 #include "proc/inner.h"
+#include "proc/spawn.h"
 
 static struct run *run_of(struct channel *ch)
 {
@@ -89,6 +91,7 @@ static void on_walls(struct channel *ch, uint32_t serial, void *message)
 		.filter = fd_take(&m->filter),
 		.landlock = m->landlock,
 		.keep_privileges = m->spawner,
+		.powers = run->child_filter >= 0 ? SPAWN_POWERS : 0,
 		.memory_bytes = m->memory_bytes,
 		.descriptors = m->descriptors,
 	};
@@ -140,6 +143,14 @@ static void add_server(struct run *run, const struct channel_peer *peer, int fd)
 	channel_attach(&s->ch, fd);
 }
 
+static void serve_client(struct run_client *c)
+{
+	if (c->facts->joined)
+		c->facts->joined(c->run, &c->ch);
+	channel_attach(&c->ch, fd_take(&c->early));
+}
+
+/* Peers are told of before the daemon has prepared itself, and ask at once: until then nothing is read from them. */
 static void add_client(struct run *run, const struct channel_peer *peer, int fd)
 {
 	const struct daemon *d = run->daemon;
@@ -151,11 +162,12 @@ static void add_client(struct run *run, const struct channel_peer *peer, int fd)
 		ASSERT(c);
 		c->facts = &d->clients[i];
 		c->run = run;
+		c->early = fd;
 		c->next = run->inner->clients;
 		run->inner->clients = c;
-		channel_start(&c->ch, run->loop, fd, peer, c->facts->handlers, c->facts->n_handlers, client_broken, run);
-		if (c->facts->joined)
-			c->facts->joined(run, &c->ch);
+		channel_start(&c->ch, run->loop, -1, peer, c->facts->handlers, c->facts->n_handlers, client_broken, run);
+		if (run->inner->serving)
+			serve_client(c);
 		return;
 	}
 	run_fatal(run, "master gave me a channel from %s, which never asks me", peer->daemon);
@@ -260,7 +272,7 @@ static bool take_values(struct run *run, struct err *err)
 	}
 	if (ok)
 		run->conf = run->confs[0];
-	if (ok && old && run->daemon->reloaded)
+	if (ok && in->serving && run->daemon->reloaded)
 		run->daemon->reloaded(run, old);
 	/* the old ones, or the new ones that were not taken */
 	for (unsigned i = 0; i < run->n_confs; i++) {
@@ -296,6 +308,14 @@ static void drain_over(void *arg)
 	loop_stop(((struct run *)arg)->loop);
 }
 
+static void drain(struct run *run)
+{
+	if (run->daemon->drain)
+		run->daemon->drain(run);
+	else
+		run_drained(run);
+}
+
 static void on_drain(struct channel *ch, uint32_t serial, void *message)
 {
 	struct run *run = run_of(ch);
@@ -307,10 +327,8 @@ static void on_drain(struct channel *ch, uint32_t serial, void *message)
 	run->draining = true;
 	listeners_watch(run, false);
 	timer_set(&run->inner->drain_limit, run->loop, m->most_ms, drain_over, run);
-	if (run->daemon->drain)
-		run->daemon->drain(run);
-	else
-		run_drained(run);
+	if (run->inner->serving)
+		drain(run);
 }
 
 static void on_clock(struct channel *ch, uint32_t serial, void *message)
@@ -372,6 +390,11 @@ bool control_enter_fence(struct run *run, struct err *err)
 			folders[n++] = (struct fence_folder){ f->fd, f->write };
 	in->fence.folders = folders;
 	in->fence.n_folders = n;
+	/* From a folder outside of the root, ".." would lead everywhere: a daemon's only folder is its root. */
+	if (n == 1 && in->fence.root >= 0) {
+		close(in->fence.root);
+		in->fence.root = fcntl(folders[0].fd, F_DUPFD_CLOEXEC, 0);
+	}
 	bool ok = fence_enter(&in->fence, &in->walls, err);
 	fd_close(&in->fence.root);
 	fd_close(&in->fence.filter);
@@ -379,9 +402,15 @@ bool control_enter_fence(struct run *run, struct err *err)
 	return ok;
 }
 
-void control_ready(struct run *run)
+void control_serve(struct run *run)
 {
-	struct ready ready = { .digest = ipc_digest(), .walls = buf_str(&run->inner->walls) };
+	struct run_inner *in = run->inner;
+	struct ready ready = { .digest = ipc_digest(), .walls = buf_str(&in->walls) };
 
-	channel_notify(&run->inner->control, &ready_schema, &ready);
+	in->serving = true;
+	for (struct run_client *c = in->clients; c; c = c->next)
+		serve_client(c);
+	channel_notify(&in->control, &ready_schema, &ready);
+	if (run->draining)
+		drain(run);
 }

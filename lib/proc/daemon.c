@@ -81,6 +81,12 @@ int run_file(struct run *run, struct str path, struct arena *arena, const char *
 	return run_folder(run, slash == 0 ? STR("/") : str_head(path, (size_t)slash));
 }
 
+void run_forget_folders(struct run *run)
+{
+	for (struct run_folder *f = run->inner->folders; f; f = f->next)
+		fd_close(&f->fd);
+}
+
 static void accept_ready(void *arg, int what)
 {
 	struct run_listener *l = arg;
@@ -224,7 +230,7 @@ int daemon_run(const struct daemon *daemon, int argc, char **argv)
 		run_fatal(&run, "%s", err.text);
 	if (daemon->begin && !daemon->begin(&run, &err))
 		run_fatal(&run, "%s", err.text);
-	control_ready(&run);
+	control_serve(&run);
 	listeners_watch(&run, true);
 	loop_run(run.loop);
 	return 0;

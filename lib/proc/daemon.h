@@ -20,7 +20,7 @@ enum { DAEMON_CONTROL_FD = 3, DAEMON_CONF_MAX = 4096, DAEMON_SERVICES_MAX = 16 }
 
 struct run;
 
-/* A kind of peer that asks us: what it may say. joined/left may be NULL. */
+/* A kind of peer that asks us: what it may say. Nothing comes before `begin` is over. joined/left may be NULL. */
 struct daemon_client {
 	const char *daemon;
 	const struct ipc_handler *handlers;
@@ -91,6 +91,9 @@ bool run_ask(struct run *run, const char *daemon, const struct ipc_schema *quest
 int run_folder(struct run *run, struct str path);
 /* For "/etc/tayori/users": the folder's descriptor and the name in it (a C string, in `arena`). -1: no such folder. */
 int run_file(struct run *run, struct str path, struct arena *arena, const char **name);
+
+/* For `prepare`: no file will be opened any more, so nothing of the folders shall be left behind the fence. */
+void run_forget_folders(struct run *run);
 
 /* Ends the process: master restarts it. For what makes life impossible, not for one client's trouble. */
 __attribute__((noreturn, format(printf, 2, 3))) void run_fatal(struct run *run, const char *format, ...);

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -113,12 +115,36 @@ static bool enter_root(int root, struct err *err)
 	return true;
 }
 
+/* What is not in the bounding set no exec can bring back. */
+static bool bound_powers(uint64_t started, struct err *err)
+{
+	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (!(started & FENCE_POWER(cap)) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return err_errno(err, "dropping capability %d", cap);
+	return true;
+}
+
+bool fence_keep_powers(uint64_t own, uint64_t started, struct err *err)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct now[2];
+
+	if (!bound_powers(started, err))
+		return false;
+	if (syscall(__NR_capget, &head, now) < 0)
+		return err_errno(err, "capget");
+	for (size_t i = 0; i < COUNT(now); i++) {
+		now[i].permitted &= (uint32_t)(own >> 32 * i);
+		now[i].effective = now[i].permitted;
+		now[i].inheritable = 0;
+	}
+	return syscall(__NR_capset, &head, now) == 0 || err_errno(err, "capset");
+}
+
 static bool enter_uid(const struct fence *fence, struct err *err)
 {
-	/* The bounding set first: after it is gone no exec could bring a capability back. */
-	for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return err_errno(err, "dropping capability %d", cap);
+	if (!bound_powers(0, err))
+		return false;
 	if (setgroups(0, NULL) < 0 || setresgid(fence->gid, fence->gid, fence->gid) < 0 ||
 	    setresuid(fence->uid, fence->uid, fence->uid) < 0)
 		return err_errno(err, "becoming uid %u gid %u", (unsigned)fence->uid, (unsigned)fence->gid);
@@ -159,6 +185,11 @@ bool fence_enter(const struct fence *fence, struct buf *walls, struct err *err)
 			return false;
 		buf_addf(walls, "uid=%u ", (unsigned)fence->uid);
 	}
+	if (fence->drop && fence->powers && !fence_keep_powers(fence->powers, 0, err))
+		return false;
+	/* the kernel forgets this at a change of uid */
+	if (fence->dies_with_parent && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return err_errno(err, "death with the parent");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_errno(err, "no_new_privs");
 	/* A spawner's children take other folders than their parent could name: they lock themselves in. */

@@ -12,6 +12,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* A set of capabilities (linux/capability.h). */
+#define FENCE_POWER(cap) (1ull << (cap))
+
 struct fence_folder {
 	int fd;
 	bool write;
@@ -24,7 +27,9 @@ struct fence {
 	int root;   /* -1: keep the root of the process */
 	int filter; /* a seccomp program, from offset 0; -1: none */
 	bool landlock;
+	bool dies_with_parent; /* killed at the moment when its parent ends */
 	bool keep_privileges; /* a spawner: uid, capabilities and root stay; the filter, limits and no_new_privs hold */
+	uint64_t powers;      /* with keep_privileges: the capabilities that it needs; 0: as they are */
 	uint64_t memory_bytes; /* RLIMIT_AS; 0: as it is */
 	uint32_t descriptors;  /* RLIMIT_NOFILE; 0: as it is */
 	uint32_t processes_here; /* RLIMIT_NPROC of the uid; 0: as it is */
@@ -37,6 +42,12 @@ struct fence {
  * the process must end at once, it may be half inside.
  */
 bool fence_enter(const struct fence *fence, struct buf *walls, struct err *err);
+
+/*
+ * Gives up all of root's powers but `own`, for good; programs that are started from here can have no others than
+ * `started`. Those that the process does not have are left out.
+ */
+bool fence_keep_powers(uint64_t own, uint64_t started, struct err *err);
 
 /* The kernel's Landlock ABI, 0: none. */
 int fence_landlock_abi(void);

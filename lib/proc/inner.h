@@ -15,6 +15,7 @@ struct run_client {
 	struct run_client *next;
 	const struct daemon_client *facts;
 	struct channel ch;
+	int early; /* the channel's descriptor until the daemon serves */
 	struct run *run;
 	struct timer gone;
 };
@@ -42,7 +43,7 @@ struct run_inner {
 	} services[DAEMON_SERVICES_MAX];
 	struct fence fence;
 	struct buf walls;
-	bool started, test;
+	bool started, serving, test;
 	struct timer accept_again, drain_limit;
 	struct signal_watch on_term, on_child;
 };
@@ -50,7 +51,8 @@ struct run_inner {
 /* Takes all that master tells before `start`. */
 bool control_begin(struct run *run, struct err *err);
 bool control_enter_fence(struct run *run, struct err *err);
-void control_ready(struct run *run);
+/* `begin` is over: those who ask are heard now, and master is told. */
+void control_serve(struct run *run);
 
 void listeners_watch(struct run *run, bool on);
 void listeners_resume(void *run);

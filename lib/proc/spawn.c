@@ -12,13 +12,21 @@
 
 enum { CHILD_MEMORY = 512 << 20, CHILD_DESCRIPTORS = 64, DEPTH_MOST = 16 };
 
+/* Root's, as we make them and without folders: made by one of us who was killed before it was given to the user. */
+static bool half_made(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_uid == 0 && st.st_nlink <= 2 && (st.st_mode & 0777) == 0700;
+}
+
 /* One step down, never through a link; made for the user when it is missing. */
 static int step_into(int parent, const char *name, const struct spawn_user *user, bool own)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	scoped_fd int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (fd >= 0 || errno != ENOENT)
-		return fd;
+	if (fd < 0 ? errno != ENOENT : !own || !half_made(fd))
+		return fd_take(&fd);
 	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
 		return -1;
 	if (own && fchownat(parent, name, user->uid, user->gid, AT_SYMLINK_NOFOLLOW) < 0)
@@ -72,7 +80,7 @@ static int open_system(struct run *run, const struct spawn_user *user, struct er
 		err_errno(err, "becoming %.*s", STR_ARG(user->user));
 		return -1;
 	}
-	if (mkdir(buf_cstr(&path), 0700) < 0 && errno != EEXIST)
+	if (mkdirat(AT_FDCWD, buf_cstr(&path), 0700) < 0 && errno != EEXIST)
 		err_errno(err, "%s", buf_cstr(&path));
 	int fd = open(buf_cstr(&path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -127,6 +135,7 @@ static int child_main(void *arg)
 		.root = c->home,
 		.filter = c->run->child_filter,
 		.landlock = c->run->landlock,
+		.dies_with_parent = c->rules->dies_with_parent,
 		.memory_bytes = CHILD_MEMORY,
 		.descriptors = CHILD_DESCRIPTORS,
 		.folders = &folder,
@@ -135,6 +144,7 @@ static int child_main(void *arg)
 	if (!fence_enter(&fence, &walls, &err))
 		return fail(c, err.text);
 	fd_close(&c->home);
+	fd_close(&c->run->child_filter);
 	return c->body(c->arg);
 }
 

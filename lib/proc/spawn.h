@@ -7,7 +7,18 @@
 #ifndef PROC_SPAWN_H
 #define PROC_SPAWN_H
 
+#include <linux/capability.h>
+
 #include "proc/daemon.h"
+#include "proc/fence.h"
+
+/*
+ * What a spawner has of root's powers: to make mail folders in another's folder, and processes of users, and to end
+ * those.
+ */
+#define SPAWN_POWERS                                                                                                   \
+	(FENCE_POWER(CAP_DAC_OVERRIDE) | FENCE_POWER(CAP_CHOWN) | FENCE_POWER(CAP_SETUID) | FENCE_POWER(CAP_SETGID) |  \
+	 FENCE_POWER(CAP_SETPCAP) | FENCE_POWER(CAP_SYS_CHROOT) | FENCE_POWER(CAP_KILL))
 
 struct spawn_user {
 	struct str user; /* for the log */
@@ -19,6 +30,7 @@ struct spawn_user {
 struct spawn_rules {
 	int64_t first_valid_uid;
 	struct str base; /* virtual_mailbox_base: its folder is held by the run */
+	bool dies_with_parent;
 };
 
 /*

@@ -7,7 +7,7 @@ import threading
 import time
 
 import tree
-from ledger import Client, Load, audit
+from ledger import Client, Load, audit, make_id
 from tree import MIXED, Tree, until
 
 TIMES = int(os.environ.get("TAYORI_TIMES", "2"))
@@ -55,8 +55,8 @@ def mail_flows(t, load, n):
         except (OSError, Client.Refused):
             return False
         try:
-            mid = f"flow{n}-{load.lines_sent:06d}-4"
-            load.lines_sent += 1
+            mid = make_id(1000 + n, load.tries, 4)
+            load.tries += 1
             return load.send(c, mid, ("alice@example.test",)) and mid
         finally:
             c.close()
@@ -79,7 +79,7 @@ def test_kill_one():
         names = sorted({r["daemon"] for r in rows(t)})
         slowest, flow = {}, {}
         with Load(t.smtp, MIXED, connections=4, pause=0.01) as load, Knocker(t.smtp, t.pop3) as knocker:
-            load.lines_sent = 0
+            load.tries = 0
             time.sleep(0.5)
             n = 0
             for _ in range(TIMES):

@@ -20,7 +20,7 @@ def test_kill_tree():
     with Tree() as t:
         for n in range(ROUNDS):
             starts.append(t.launch())
-            load = Load(t.smtp, MIXED, run=f"r{n}")
+            load = Load(t.smtp, MIXED, run=n)
             loads.append(load)
             with load:
                 time.sleep(rng.uniform(0.1, 1.0))

@@ -4,24 +4,30 @@
     with load: ...                 # threads send until the block ends
     found = audit(load, t.dir)     # what became of each message that was answered with 250
 
-A message's id tells its length, and its body follows from its id, so a copy is whole only if every octet is right.
+A message's id tells its length, and its body follows from its id, so a copy is whole only if every octet is right. Other
+tools can judge too: each line of the body has its number and the id, and the last one tells how many there are.
 """
 import collections
 import itertools
 import os
 import re
 import socket
+import stat
 import threading
 import time
 
-ID = re.compile(rb"^X-Ledger: ([0-9a-z]+-[0-9]+-[0-9]+)\n", re.M)
+ID = re.compile(rb"^X-Ledger: ([0-9a-f]+-[0-9]{6}-z)\n", re.M)
 LOCAL = "@example.test"
 
 
+def make_id(run, number, lines):
+    return f"{run:x}{lines:04x}-{number:06d}-z"
+
+
 def body(mid):
-    """The message's body with LF; its last part, so that a torn copy has another."""
-    lines = int(mid.rsplit("-", 1)[1])
-    return "".join(f"{mid} {k} the quick brown fox jumps over the lazy dog\n" for k in range(lines)) + f"{mid} ends\n"
+    """The message's body with LF."""
+    lines = int(mid.split("-")[0][-4:], 16)
+    return "".join(f"L{k} {mid} the quick brown fox jumps over the lazy dog\n" for k in range(lines)) + f"END {mid} {lines}\n"
 
 
 def message(mid):
@@ -73,7 +79,7 @@ class Client:
 
 
 class Load:
-    def __init__(self, port, recipients, connections=6, run="0", lines=(4, 30, 30, 300, 2000), per_connection=7, mark=None, pause=0):
+    def __init__(self, port, recipients, connections=6, run=1, lines=(4, 30, 30, 300, 2000), per_connection=7, mark=None, pause=0):
         """recipients: tuples of addresses, used in turn. mark: a file that hears of each 250 at once."""
         self.port, self.per_connection, self.pause = port, per_connection, pause
         self.acked, self.refused, self.unknown = {}, {}, {}  # id -> recipients; refused: id -> why
@@ -98,7 +104,7 @@ class Load:
 
     def next(self):
         with self.lock:
-            return f"{self.run}-{next(self.numbers):06d}-{next(self.lines)}", next(self.recipients)
+            return make_id(self.run, next(self.numbers), next(self.lines)), next(self.recipients)
 
     def send(self, client, mid, recipients):
         """One message; notes what was promised. False when the connection is of no more use."""
@@ -153,8 +159,14 @@ class Found:
 
     def scan(self, folder, place):
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
-            with open(os.path.join(folder, name), "rb") as f:
-                data = f.read()
+            path = os.path.join(folder, name)
+            try:
+                if not stat.S_ISREG(os.lstat(path).st_mode):
+                    continue
+                with open(path, "rb") as f:
+                    data = f.read()
+            except FileNotFoundError:
+                continue  # moved, while the suite runs
             mid = ID.search(data)
             if not mid:
                 continue

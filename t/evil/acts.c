@@ -21,7 +21,18 @@
 #include "evil.h"
 #include "io/fd.h"
 
-enum { FDS_LOOKED_AT = 256, UP = 12 };
+enum { FDS_LOOKED_AT = 256, UP = 12, MANY = 17000 };
+
+static struct sockaddr_in loopback = { .sin_family = AF_INET };
+static struct timespec bad_time = { 0, -1 };
+static char page[4096];
+static siginfo_t queued = { .si_code = SI_QUEUE };
+static struct iovec own = { page, 16 };
+static struct {
+	uint32_t version;
+	int pid;
+	uint32_t data[6];
+} caps = { 0x20080522, 0, { 0 } };
 
 /* ---- files ---- */
 
@@ -73,7 +84,6 @@ static bool reach_in(struct evil *e, const char *below, int flags)
 
 static bool open_shadow(struct evil *e) { return reach(e, "/etc/shadow", O_RDONLY); }
 static bool open_outside(struct evil *e) { return reach(e, "/etc/passwd", O_RDONLY); }
-static bool open_environ(struct evil *e) { return reach(e, "/proc/1/environ", O_RDONLY); }
 static bool open_proc(struct evil *e) { return reach(e, "/proc/stat", O_RDONLY); }
 static bool open_mailbox(struct evil *e) { return reach_in(e, "mail/example.test/bob/secret", O_RDONLY); }
 static bool open_key(struct evil *e) { return reach_in(e, "tls/key.pem", O_RDONLY); }
@@ -83,13 +93,16 @@ static bool open_log(struct evil *e) { return reach_in(e, "log/secret", O_RDONLY
 static bool list_mailboxes(struct evil *e) { return reach_in(e, "mail/example.test", O_RDONLY | O_DIRECTORY); }
 static bool write_world(struct evil *e) { return reach_in(e, "world/evil", O_WRONLY | O_CREAT); }
 
-static bool open_memory(struct evil *e)
+static bool open_proc_of(struct evil *e, const char *what)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)e->victim);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)e->victim, what);
 	return reach(e, path, O_RDONLY);
 }
+
+static bool open_memory(struct evil *e) { return open_proc_of(e, "mem"); }
+static bool open_environ(struct evil *e) { return open_proc_of(e, "environ"); }
 
 /* From a held folder upwards there is another one. */
 static bool stat_upwards(struct evil *e)
@@ -116,6 +129,14 @@ static bool rewrite_filter(struct evil *e)
 	return false;
 }
 
+/* Errors are printed there; what comes from there is the admin's. */
+static bool read_terminal(struct evil *e)
+{
+	char octet;
+
+	return pread(2, &octet, 1, 0) >= 0 && detail(e, "reading where errors are printed", 2);
+}
+
 static bool make_setuid(struct evil *e)
 {
 	struct stat st;
@@ -135,10 +156,10 @@ static bool make_setuid(struct evil *e)
 
 static bool many_descriptors(struct evil *e)
 {
-	for (int n = 0; n < 100000; n++)
+	for (int n = 0; n < MANY; n++)
 		if (fcntl(2, F_DUPFD_CLOEXEC, 0) < 0)
 			return false;
-	return detail(e, "100,000 descriptors", 2);
+	return detail(e, "more descriptors than a daemon may hold", 2);
 }
 
 static bool much_memory(struct evil *e)
@@ -194,7 +215,7 @@ static bool datagram_by_pair(struct evil *e)
 
 	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0)
 		return false;
-	struct iovec iov = { "evil", 4 };
+	struct iovec iov = { page, 4 };
 	struct msghdr msg = { .msg_name = &to, .msg_namelen = n, .msg_iov = &iov, .msg_iovlen = 1 };
 	return sendmsg(pair[0], &msg, 0) == 4 && detail(e, "a datagram to an abstract name", pair[0]);
 }
@@ -204,7 +225,7 @@ static bool datagram_by_held(struct evil *e)
 {
 	struct sockaddr_un to;
 	socklen_t n = abstract_name(&to);
-	struct iovec iov = { "evil", 4 };
+	struct iovec iov = { page, 4 };
 	struct msghdr msg = { .msg_name = &to, .msg_namelen = n, .msg_iov = &iov, .msg_iovlen = 1 };
 	int kind, last = ENOTSOCK;
 
@@ -230,16 +251,6 @@ static bool passed(long result) { return result >= 0; }
 		(void)e;                                                                                               \
 		return passed(syscall(__VA_ARGS__));                                                                   \
 	}
-
-static struct sockaddr_in loopback = { .sin_family = AF_INET };
-static struct timespec bad_time = { 0, -1 };
-static char page[4096];
-static struct iovec own = { page, 16 };
-static struct {
-	uint32_t version;
-	int pid;
-	uint32_t data[6];
-} caps = { 0x20080522, 0, { 0 } };
 
 CALL(call_socket_inet, SYS_socket, AF_INET, SOCK_STREAM, 0)
 CALL(call_socket_udp, SYS_socket, AF_INET6, SOCK_DGRAM, 0)
@@ -274,7 +285,7 @@ CALL(call_kill, SYS_kill, e->victim, 0)
 CALL(call_kill_all, SYS_kill, -1, 0)
 CALL(call_tgkill, SYS_tgkill, e->victim, e->victim, 0)
 CALL(call_tkill, SYS_tkill, e->victim, 0)
-CALL(call_sigqueue, SYS_rt_sigqueueinfo, e->victim, 0, page)
+CALL(call_sigqueue, SYS_rt_sigqueueinfo, e->victim, 0, &queued)
 CALL(call_kcmp, SYS_kcmp, getpid(), e->victim, 0, 0, 0)
 CALL(call_prlimit, SYS_prlimit64, e->victim, RLIMIT_NOFILE, NULL, page)
 CALL(call_setrlimit, SYS_setrlimit, RLIMIT_NOFILE, NULL)
@@ -411,6 +422,7 @@ const struct act acts[] = {
 	{ "write_world", write_world, 0, "" },
 	{ "stat_upwards", stat_upwards, 0, "" },
 	{ "rewrite_filter", rewrite_filter, ACT_PARENT, "" },
+	{ "read_terminal", read_terminal, ACT_PARENT | ACT_ACCOUNT, "" },
 	{ "make_setuid", make_setuid, ACT_PARENT, "" },
 	{ "many_descriptors", many_descriptors, ACT_PARENT | ACT_ACCOUNT, "" },
 	{ "much_memory", much_memory, ACT_PARENT | ACT_ACCOUNT, "" },

@@ -18,7 +18,9 @@ struct evil {
 	const char *dir;    /* of the instance: TAYORI_EVIL_DIR */
 	struct run *run;
 	pid_t victim;	    /* another process of this uid, behind the same fence */
-	char detail[160];   /* of what succeeded */
+	unsigned start;	    /* of this service, counted from 0 */
+	unsigned tickets, turn, answered;
+	char detail[160]; /* of what succeeded */
 };
 
 enum act_kind {
@@ -49,9 +51,12 @@ void evil_free(struct evil *e);
 /* As a spawner, behind its fence: each act in a child as it makes them for users. */
 void evil_spawned(struct evil *e);
 
-/* On the channels; in `begin`. */
+/* On its channels, in `begin`. The first start asks for what it must not have; each later one breaks all its channels. */
+enum { EVIL_BREAKS = 13 };
 void evil_channels(struct evil *e);
+/* Sends for TAYORI_EVIL_MS as much as goes. */
+void evil_flood(struct evil *e);
 /* What it answers to those who ask it. */
-extern const struct daemon_client *evil_clients(const char *daemon, size_t *n);
+const struct daemon_client *evil_clients(const char *daemon, size_t *n);
 
 #endif

@@ -152,7 +152,7 @@ static int work(void *arg)
 
 	if (j->act)
 		return perform(j->e, j->act, j->fd);
-	return (int)read(j->fd, &octet, 1) * 0;
+	return read(j->fd, &octet, 1) > 0;
 }
 
 static pid_t spawn(struct evil *e, const char *user, struct job *job)
@@ -168,7 +168,7 @@ static pid_t spawn(struct evil *e, const char *user, struct job *job)
 		panic("virtual_mailbox_base was not given");
 	buf_addf(&home, "%.*s/example.test/%s", STR_ARG(f->path), user);
 	struct spawn_user u = { str_from(user), st.st_uid, st.st_gid, buf_str(&home), true };
-	struct spawn_rules rules = { 100, f->path };
+	struct spawn_rules rules = { .first_valid_uid = 100, .base = f->path };
 	pid_t pid = spawn_child(e->run, &u, &rules, work, job, &job->fd, 1, &err);
 	if (pid < 0)
 		dprintf(2, "evil %s: no child: %s\n", e->who, err.text);

@@ -190,6 +190,7 @@ bool peers_serve(struct peers *p, int more_fd, int64_t ms)
 			fd_close(&p->list[i].fd);
 			continue;
 		}
+		p->list[i].asked++;
 		if (!p->list[i].mute)
 			answer(p, p->list[i].fd, &head, payload);
 		frame_close_fds(got, n_got);
@@ -207,11 +208,23 @@ void peers_restart(struct peers *p, const char *name)
 		}
 }
 
+bool peers_asked(struct peers *p, const char *name)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->list[i].name, name) == 0 && p->list[i].asked) {
+			p->list[i].asked = 0;
+			return true;
+		}
+	return false;
+}
+
 void peers_mute(struct peers *p, const char *name, bool mute)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (strcmp(p->list[i].name, name) == 0)
+		if (strcmp(p->list[i].name, name) == 0) {
 			p->list[i].mute = mute;
+			p->list[i].asked = 0;
+		}
 }
 
 void peers_end(struct peers *p)

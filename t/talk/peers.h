@@ -20,6 +20,7 @@ struct peers {
 		char name[16];
 		int fd;
 		bool mute; /* takes questions and does not answer */
+		unsigned asked; /* questions since the script last waited for one */
 	} list[PEERS_MAX];
 	size_t n;
 	struct rule rules[RULES_MAX];
@@ -38,6 +39,8 @@ bool peers_serve(struct peers *p, int more_fd, int64_t ms);
 /* A peer dies, and a new one takes its place. */
 void peers_restart(struct peers *p, const char *name);
 void peers_mute(struct peers *p, const char *name, bool mute);
+/* Was the peer asked since the last call? */
+bool peers_asked(struct peers *p, const char *name);
 void peers_end(struct peers *p);
 
 #endif

@@ -14,6 +14,7 @@
  *	forget                    the last commit
  *	shift MS                  the daemon's clocks go on by so much
  *	mute PEER / unmute PEER / restart PEER
+ *	asked PEER                the peer has been asked since the last such line, or since it was muted
  *	connect                   a fresh connection (the first is made by itself)
  *	log text                  the daemon has logged that
  *
@@ -209,6 +210,17 @@ static const char *word(struct talk *t, struct str s)
 	return arena_str(&t->harness.arena, s).p;
 }
 
+static void await_question(struct talk *t, const char *peer)
+{
+	int64_t until = clock_mono_ms() + WAIT_MS;
+
+	while (!peers_asked(&t->peers, peer)) {
+		if (clock_mono_ms() > until)
+			fail(t, "%s was not asked", peer);
+		peers_serve(&t->peers, -1, 50);
+	}
+}
+
 static void reconnect(struct talk *t)
 {
 	if (t->client >= 0)
@@ -251,10 +263,9 @@ static void step(struct talk *t, struct str line)
 	} else if (str_eq(verb, STR("forget")))
 		t->peers.committed = false;
 	else if (str_eq(verb, STR("shift"))) {
-		/* what was asked before is answered before */
-		while (peers_serve(&t->peers, -1, 100))
-			;
 		harness_shift(&t->harness, atoll(word(t, line)));
+	} else if (str_eq(verb, STR("asked"))) {
+		await_question(t, word(t, line));
 	} else if (str_eq(verb, STR("mute")) || str_eq(verb, STR("unmute")))
 		peers_mute(&t->peers, word(t, line), verb.p[0] == 'm');
 	else if (str_eq(verb, STR("restart")))

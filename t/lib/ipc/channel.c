@@ -222,6 +222,33 @@ START_TEST(bad_frames_break)
 }
 END_TEST
 
+START_TEST(empty_frame_leaves_no_descriptors)
+{
+	scoped_buf struct buf frame = { 0 };
+	struct frame_head head;
+	struct str payload;
+	int fds[2], got[IPC_FDS_MAX];
+	size_t n;
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(2 * sizeof(int))];
+	} control = { .head = { CMSG_LEN(2 * sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr msg = { .msg_control = &control, .msg_controllen = sizeof(control) };
+
+	ck_assert_int_eq(channel_pair(fds), 0);
+	memcpy(CMSG_DATA(&control.head), fds, 2 * sizeof(int));
+	int next = dup(0);
+	close(next);
+	ck_assert_int_eq(sendmsg(fds[0], &msg, 0), 0);
+	ck_assert_int_eq(frame_receive(fds[1], &frame, &head, &payload, got, &n), 0);
+	int now = dup(0);
+	ck_assert_int_eq(now, next);
+	close(now);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
 START_TEST(large_frame)
 {
 	int fds[2];
@@ -279,6 +306,7 @@ TEST_MAIN("channel", {
 	tcase_add_test(tc, questions_and_answers);
 	tcase_add_test(tc, descriptors_travel);
 	tcase_add_loop_test(tc, bad_frames_break, 0, COUNT(bad_frames));
+	tcase_add_test(tc, empty_frame_leaves_no_descriptors);
 	tcase_add_test(tc, large_frame);
 	tcase_add_test(tc, trace_is_printable);
 	tcase_add_test(tc, random_bytes_never_crash);

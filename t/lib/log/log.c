@@ -5,10 +5,18 @@
 static const struct {
 	const char *in, *out;
 } lines[] = {
-	{ "a\nb\rc\0", "a?b?c" },	     { "\x1b[31mred", "?[31mred" },  { "\x7f", "?" },
-	{ "\xff\xfe", "??" },		     { "\xc2\x85", "??" },	     { "\xc2\xa0", "\xc2\xa0" },
-	{ "\xed\xa0\x80", "???" },	     { "plain", "plain" },	     { "\xe4\xbe\xbf", "\xe4\xbe\xbf" },
+	{ "a\nb\rc\0", "a?b?c" },
+	{ "\x1b[31mred", "?[31mred" },
+	{ "\x7f", "?" },
+	{ "\xff\xfe", "??" },
+	{ "\xc2\x85", "??" },
+	{ "\xc2\xa0", "\xc2\xa0" },
+	{ "\xed\xa0\x80", "???" },
+	{ "plain", "plain" },
+	{ "\xe4\xbe\xbf", "\xe4\xbe\xbf" },
 	{ "cut \xe4\xbe", "cut ??" },
+	{ "\xe2\x80\xa8\xe2\x81\xa6", "??????" },
+	{ "\xe2\x80\xa6", "\xe2\x80\xa6" },
 };
 
 START_TEST(clean)

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/fd.h"
@@ -116,6 +117,7 @@ static void on_delivered(void *arg, enum call_result result, void *message)
 	/* Dead or too slow: what it was doing may be done; qmgr asks again, and then it is looked for. */
 	log_line(&r->local->run->log, LOG_WARNING, "warning: the delivery process of %s %s", r->user,
 		 result == CALL_TIMEOUT ? "took too long" : "has died");
+	answer_first(r, &(struct delivered){ DELIVERY_UNKNOWN, STR("4.3.0"), STR("the delivery process failed") });
 	answer_all(r, "4.3.0", "the delivery process failed");
 	r->local->n_children--;
 	release(r);
@@ -220,11 +222,19 @@ static void enqueue(struct recipient *r, struct channel *ch, uint32_t serial, st
 	*end = w;
 }
 
+/* A folder would lead its child out of its root. */
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 void recipient_deliver(struct local *local, struct channel *ch, uint32_t serial, struct deliver *m)
 {
 	struct delivered busy = { DELIVERY_DEFERRED, STR("4.3.2"), STR("too many deliveries at a time") };
 
-	if (m->user.n == 0 || m->user.n > USER_MAX || m->content < 0) {
+	if (m->user.n == 0 || m->user.n > USER_MAX || str_find(m->user, '\0') >= 0 || !is_file(m->content)) {
 		channel_break(ch, "a delivery without a user or content");
 		return;
 	}

@@ -128,18 +128,15 @@ static bool add_limited(scmp_filter_ctx ctx, enum sandbox sandbox)
 	bool ok = true;
 
 	/* No memory that can be written and run, now or later. */
-	ok &= add(ctx, SCMP_ACT_ALLOW, "mmap", 1, (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) });
-	ok &= add(ctx, SCMP_ACT_ALLOW, "mprotect", 1, (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0) });
+	ok &= add(ctx, SCMP_ACT_ALLOW, "mmap", ARGS(WITHOUT(2, PROT_EXEC)));
+	ok &= add(ctx, SCMP_ACT_ALLOW, "mprotect", ARGS(WITHOUT(2, PROT_EXEC)));
 	for (size_t i = 0; i < COUNT(fcntls); i++)
-		ok &= add(ctx, SCMP_ACT_ALLOW, "fcntl", 1,
-			  (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]) });
+		ok &= add(ctx, SCMP_ACT_ALLOW, "fcntl", ARGS(EQUALS(1, fcntls[i])));
 	if (FILES & IN(sandbox))
 		for (size_t i = 0; i < COUNT(leases); i++)
-			ok &= add(ctx, SCMP_ACT_ALLOW, "fcntl", 1,
-				  (struct scmp_arg_cmp[]){ SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)leases[i]) });
+			ok &= add(ctx, SCMP_ACT_ALLOW, "fcntl", ARGS(EQUALS(1, leases[i])));
 	if (IN(sandbox) & (IN(SANDBOX_READ) | IN(SANDBOX_WORK)))
-		ok &= add(ctx, SCMP_ACT_ALLOW, "openat", 1,
-			  (struct scmp_arg_cmp[]){ SCMP_A2(SCMP_CMP_MASKED_EQ, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC, 0) });
+		ok &= add(ctx, SCMP_ACT_ALLOW, "openat", ARGS(WITHOUT(2, O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)));
 	/* No file that gives its owner's rights to others. */
 	if (FILES & IN(sandbox))
 		ok &= add(ctx, SCMP_ACT_ALLOW, "openat", ARGS(WITHOUT(3, S_ISUID | S_ISGID | S_ISVTX)));
@@ -148,8 +145,7 @@ static bool add_limited(scmp_filter_ctx ctx, enum sandbox sandbox)
 		ok &= add(ctx, SCMP_ACT_ALLOW, "clone", 1,
 			  (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD) });
 	if (sandbox == SANDBOX_SPAWN)
-		ok &= add(ctx, SCMP_ACT_ALLOW, "clone", 1,
-			  (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_NEWUSER | CLONE_NEWNS | CLONE_PTRACE, 0) });
+		ok &= add(ctx, SCMP_ACT_ALLOW, "clone", ARGS(WITHOUT(0, CLONE_NEWUSER | CLONE_NEWNS | CLONE_PTRACE)));
 	return ok;
 }
 

@@ -39,6 +39,19 @@ bool master_take(struct master *m, struct config *config, struct err *err)
 	return true;
 }
 
+/* A terminal that errors are printed on is often open for reading too: what the admin types is no daemon's business. */
+static void only_write(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int again = open(path, O_WRONLY | O_APPEND | O_NOCTTY);
+	if (again < 0)
+		return; /* a socket cannot be opened: it stays as it is */
+	dup2(again, fd);
+	close(again);
+}
+
 /*
  * What master needs: to start daemons as their users, to end them, to listen on low ports, to find and give away
  * folders. And, for those it starts: mail folders are made in another's folder (spawners), PAM writes to the audit log.
@@ -55,7 +68,7 @@ static bool drop_powers(struct err *err)
 /* An empty folder that nobody can find or fill: made, opened, removed. It becomes the root of the daemons. */
 static int make_empty_root(int control, struct err *err)
 {
-	if (mkdirat(control, "empty", 0) < 0 && errno != EEXIST) {
+	if (mkdirat(control, "empty", 0500) < 0 && errno != EEXIST) {
 		err_errno(err, "empty root");
 		return -1;
 	}
@@ -209,6 +222,8 @@ int main(int argc, char **argv)
 			return EX_USAGE;
 	}
 	ASSERT(config);
+	only_write(STDOUT_FILENO);
+	only_write(STDERR_FILENO);
 	setlinebuf(stderr);
 	if (!config_read(m.folder, &config_to_stderr, config)) {
 		fprintf(stderr, "master: %zu error%s in %s: not started\n", config->errors, config->errors == 1 ? "" : "s",

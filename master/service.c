@@ -145,17 +145,6 @@ void service_take(struct service *s, const struct config_service *facts, struct 
 	channel_notify(&s->control, &reload_schema, &(struct reload){ .force = false });
 }
 
-/* A terminal that errors are printed on is often open for reading too: what the admin types is no daemon's business. */
-static void only_write(int fd)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	int again = open(path, O_WRONLY | O_APPEND | O_NOCTTY);
-	if (again >= 0)
-		dup2(again, fd); /* a socket cannot be opened: it stays as it is */
-}
-
 /* In the child: nothing of master but its program's name, the control channel, and where errors are printed. */
 static void become(struct service *s, int control)
 {
@@ -171,9 +160,6 @@ static void become(struct service *s, int control)
 	dup2(null, STDIN_FILENO);
 	if (strcmp(program, "logd") != 0)
 		dup2(null, STDOUT_FILENO);
-	else
-		only_write(STDOUT_FILENO);
-	only_write(STDERR_FILENO);
 	int daemon = openat(s->master->daemons, program, O_PATH);
 	if (dup2(control, DAEMON_CONTROL_FD) < 0 || daemon < 0)
 		_exit(127);

@@ -13,12 +13,18 @@ static void delivered(void *arg, enum call_result result, void *message)
 	struct job *job = arg;
 	const struct delivered *m = message;
 
-	if (result != CALL_OK || m->result < DELIVERY_DONE || m->result > DELIVERY_FAILED) {
+	if (result != CALL_OK || m->result > DELIVERY_FAILED) {
 		work_job_over(job, true);
 		return;
 	}
-	static const enum env_state states[] = { ENV_DELIVERED, ENV_DEFERRED, ENV_FAILED };
-	work_result(job->work, job->number, states[m->result - DELIVERY_DONE], m->status, m->text);
+	static const enum env_state states[] = { [DELIVERY_UNKNOWN] = ENV_DEFERRED,
+						 [DELIVERY_DONE] = ENV_DELIVERED,
+						 [DELIVERY_DEFERRED] = ENV_DEFERRED,
+						 [DELIVERY_FAILED] = ENV_FAILED };
+	/* its process may have died when it had delivered */
+	if (m->result == DELIVERY_UNKNOWN)
+		job->work->entry->again = true;
+	work_result(job->work, job->number, states[m->result], m->status, m->text);
 	work_job_over(job, false);
 }
 

@@ -49,6 +49,13 @@ static void answered(void *arg, enum call_result result, void *message)
 	const struct route_answer *m = message;
 	struct reply why = REPLY(451, 4, 3, 0, "Address lookup failed");
 
+	/* It died over the question, or before it read it: its successor is asked, once. */
+	if (result == CALL_BROKEN && !r->again) {
+		r->again = true;
+		r->at = r->asked;
+		routing_start(r);
+		return;
+	}
 	if (result == CALL_OK && m->code != 250) {
 		why = decide_reply(m->code, m->status, m->text);
 	} else if (result == CALL_OK && take_routes(r, &m->routes, &why)) {
@@ -77,6 +84,7 @@ void routing_start(struct routing *r)
 	struct strs list = { 0 };
 	struct str s;
 
+	r->asked = r->at;
 	if (r->at == 0 && r->given.raw.n <= CHUNK_BYTES) {
 		r->at = r->given.raw.n;
 		ask(r, &r->given);

@@ -13,6 +13,8 @@ struct routing {
 	/* Code 250: take them with routing_take. Else why not; then call routing_cancel. */
 	void (*done)(struct routing *r, const struct reply *why);
 	size_t at;	   /* of what was asked */
+	size_t asked;	   /* where the chunk in question begins */
+	bool again;	   /* it is asked a second time */
 	struct buf found;  /* struct env_recipient, one behind the other */
 	struct table seen; /* their addresses: each chunk's answer knows nothing of the others */
 	struct call call;

@@ -17,9 +17,9 @@ static void log_reject(struct session *s, const char *what, struct reply r, stru
 	char status[16];
 
 	snprintf(status, sizeof(status), "%d.%d.%d", r.enh[0], r.enh[1], r.enh[2]);
-	log_line(&s->smtpd->run->log, LOG_NOTICE, WORDS_REJECT, s->mail && s->mail->id[0] ? s->mail->id : "NOQUEUE", what,
-		 s->client, r.code, LOG_ARG(str_from(status)), LOG_ARG(str_from(r.text)), LOG_ARG(sender), LOG_ARG(recipient),
-		 session_protocol(s), LOG_ARG(str_from(s->helo)));
+	log_line(&s->smtpd->run->log, LOG_NOTICE, WORDS_REJECT, s->mail && s->mail->id[0] ? s->mail->id : "NOQUEUE",
+		 what, s->client, r.code, LOG_ARG(str_from(status)), LOG_ARG(str_from(r.text)), LOG_ARG(sender),
+		 LOG_ARG(recipient), session_protocol(s), LOG_ARG(str_from(s->helo)));
 }
 
 static void begin(struct session *s, struct str sender, const struct command_mail *m)
@@ -77,7 +77,7 @@ struct reply cmd_mail(struct session *s, struct str args)
 	begin(s, buf_str(&sender), &m);
 	/* From the world any sender may come; our own users answer for theirs. */
 	if (s->login[0])
-		lookupd_sender(s, s->mail->sender, on_sender);
+		lookupd_sender(s, on_sender);
 	else if (m.has_size && m.size > INLINE_MAX)
 		qmgr_room(s, m.size, on_room);
 	else
@@ -92,8 +92,8 @@ static struct reply add_recipient(struct session *s, struct str recipient)
 	if (!strs_add(&t->recipients_raw, &t->recipients, recipient))
 		return REPLY(452, 4, 5, 3, "Error: too many recipients");
 	if (t->recipients.n == 1 && s->login[0])
-		log_line(&s->smtpd->run->log, LOG_DETAIL, WORDS_CLIENT_LOGIN, LOG_ARG(str_from(t->id)), s->client, s->method,
-			 LOG_ARG(str_from(s->login)));
+		log_line(&s->smtpd->run->log, LOG_DETAIL, WORDS_CLIENT_LOGIN, LOG_ARG(str_from(t->id)), s->client,
+			 s->method, LOG_ARG(str_from(s->login)));
 	else if (t->recipients.n == 1)
 		log_line(&s->smtpd->run->log, LOG_DETAIL, WORDS_CLIENT, LOG_ARG(str_from(t->id)), s->client);
 	s->state = ST_RCPT;
@@ -133,6 +133,6 @@ struct reply cmd_rcpt(struct session *s, struct str args)
 		return REPLY(452, 4, 5, 3, "Error: too many recipients");
 	path_canonical(&path, &recipient);
 	snprintf(s->pending, sizeof(s->pending), "%.*s", STR_ARG(buf_str(&recipient)));
-	lookupd_recipient(s, str_from(s->pending), on_recipient);
+	lookupd_recipient(s, on_recipient);
 	return (struct reply){ 0 };
 }

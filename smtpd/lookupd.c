@@ -28,6 +28,13 @@ static void on_verdict(void *arg, enum call_result result, void *message)
 	const struct verdict *v = message;
 	void (*then)(struct session *, struct reply) = s->then;
 
+	/* It died over the question, or before it read it: its successor is asked, once. */
+	if (result == CALL_BROKEN && s->ask_again) {
+		void (*again)(struct session *) = s->ask_again;
+		s->ask_again = NULL;
+		again(s);
+		return;
+	}
 	s->then = NULL;
 	if (result == CALL_OK)
 		then(s, lookupd_reply(v->code, v->status, v->text));
@@ -35,27 +42,42 @@ static void on_verdict(void *arg, enum call_result result, void *message)
 		then(s, REPLY(451, 4, 3, 0, "Error: address lookup failed, try again later"));
 }
 
-static void ask(struct session *s, const struct ipc_schema *schema, const void *m,
-		void (*then)(struct session *s, struct reply verdict))
+static void ask(struct session *s, const struct ipc_schema *schema, const void *m)
 {
-	s->then = then;
 	session_busy(s);
-	channel_call(run_server(s->smtpd->run, "lookupd"), schema, m, &verdict_schema, LOOKUPD_MS, &s->call, on_verdict, s);
+	channel_call(run_server(s->smtpd->run, "lookupd"), schema, m, &verdict_schema, LOOKUPD_MS, &s->call, on_verdict,
+		     s);
 }
 
-void lookupd_sender(struct session *s, struct str sender, void (*then)(struct session *s, struct reply verdict))
+static void ask_sender(struct session *s)
 {
-	struct check_sender m = { .client = str_from(s->address), .login = str_from(s->login), .sender = sender };
+	struct check_sender m = { .client = str_from(s->address),
+				  .login = str_from(s->login),
+				  .sender = s->mail->sender };
 
-	ask(s, &check_sender_schema, &m, then);
+	ask(s, &check_sender_schema, &m);
 }
 
-void lookupd_recipient(struct session *s, struct str recipient, void (*then)(struct session *s, struct reply verdict))
+static void ask_recipient(struct session *s)
 {
 	struct check_recipient m = { .client = str_from(s->address),
 				     .login = str_from(s->login),
 				     .sender = s->mail->sender,
-				     .recipient = recipient };
+				     .recipient = str_from(s->pending) };
 
-	ask(s, &check_recipient_schema, &m, then);
+	ask(s, &check_recipient_schema, &m);
+}
+
+void lookupd_sender(struct session *s, void (*then)(struct session *s, struct reply verdict))
+{
+	s->then = then;
+	s->ask_again = ask_sender;
+	ask_sender(s);
+}
+
+void lookupd_recipient(struct session *s, void (*then)(struct session *s, struct reply verdict))
+{
+	s->then = then;
+	s->ask_again = ask_recipient;
+	ask_recipient(s);
 }

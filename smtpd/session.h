@@ -98,6 +98,7 @@ struct session {
 	struct sasl *sasl;
 	struct call call;			   /* to a peer: one at a time */
 	void (*then)(struct session *s, struct reply verdict); /* who waits for lookupd's verdict */
+	void (*ask_again)(struct session *s); /* when lookupd dies over the question; NULL: no more */
 	struct timer delay;
 	struct reply delayed;
 	char pending[SESSION_NAME_MAX + 80];	   /* recipient or user that the peer is asked about */

@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "io/fd.h"
 
-enum { PEER_MS = 20000, TICKET_OCTETS = 16 };
+enum { PEER_MS = 20000, TICKET_OCTETS = 16, WRITING_US = 2000000 };
 
 /* A login under way: hashed by a worker or asked of accountd, then perhaps granted to a spawner. */
 struct question {
@@ -18,7 +18,7 @@ struct question {
 	struct authd *authd;
 	struct channel *from; /* NULL: nobody waits any more */
 	uint32_t serial;
-	bool find;	      /* mailbox_find, not login */
+	bool find; /* mailbox_find, not login */
 	bool wants_ticket;
 	struct task task;
 	struct call call;
@@ -78,7 +78,10 @@ static bool unchanged(struct authd *a, const struct stat *st)
 	return same;
 }
 
-/* Read anew when it has changed. One that does not end in a line end is being written: the old one serves on. */
+/*
+ * Read anew when it has changed. One that does not end in a line end, or was just emptied, is being written: the old one
+ * serves on.
+ */
 static void refresh_users(struct authd *a)
 {
 	scoped_arena struct arena tmp = { 0 };
@@ -101,24 +104,32 @@ static void refresh_users(struct authd *a)
 		return;
 	scoped_fd int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fd_read_rest(fd, &text) < 0) {
-		log_line(&a->run->log, LOG_ERROR, "error: passwd_file %.*s: %m; authd's user must be able to read it", STR_ARG(path));
+		log_line(&a->run->log, LOG_ERROR, "error: passwd_file %.*s: %m; authd's user must be able to read it",
+			 STR_ARG(path));
+		a->file.inode = 0; /* a change of mode alone leaves no trace in the stamp */
 		return;
 	}
-	if (text.n > 0 && text.p[text.n - 1] != '\n') {
-		log_line(&a->run->log, LOG_WARNING, "warning: passwd_file %.*s is not complete yet; the old one serves on", STR_ARG(path));
+	bool cut = text.n > 0 ? text.p[text.n - 1] != '\n'
+			      : a->users.first && clock_wall_us() - st.st_mtim.tv_sec * 1000000LL < WRITING_US;
+	if (cut) {
+		log_line(&a->run->log, LOG_WARNING,
+			 "warning: passwd_file %.*s is not complete yet; the old one serves on", STR_ARG(path));
 		a->file.inode = 0;
 		return;
 	}
 	users_read(&a->users, buf_str(&text), conf(a)->auth_default_domain);
+	a->unread = false;
 	if (a->users.bad_lines)
-		log_line(&a->run->log, LOG_WARNING, "warning: passwd_file %.*s: %zu lines are not user:hash, the first is line %zu",
-			 STR_ARG(path), a->users.bad_lines, a->users.first_bad);
+		log_line(&a->run->log, LOG_WARNING,
+			 "warning: passwd_file %.*s: %zu lines are not user:hash, the first is line %zu", STR_ARG(path),
+			 a->users.bad_lines, a->users.first_bad);
 	worker_dummy_hash(a->users.first ? a->users.first->hash : STR(""), a->dummy);
 }
 
 void login_begin(struct authd *a)
 {
 	worker_dummy_hash(STR(""), a->dummy);
+	a->unread = conf(a)->passwd_file.n > 0;
 	refresh_users(a);
 	a->workers = workers_start(a->run->loop, (int)conf(a)->auth_workers);
 }
@@ -212,7 +223,8 @@ static void place_virtual(struct question *q, const struct user *u)
 	if (u->home.n > 0)
 		buf_add(&q->home, u->home);
 	else if (domain.n > 0)
-		buf_addf(&q->home, "%.*s/%.*s/%.*s", STR_ARG(conf(a)->virtual_mailbox_base), STR_ARG(domain), STR_ARG(local));
+		buf_addf(&q->home, "%.*s/%.*s/%.*s", STR_ARG(conf(a)->virtual_mailbox_base), STR_ARG(domain),
+			 STR_ARG(local));
 	else
 		buf_addf(&q->home, "%.*s/%.*s", STR_ARG(conf(a)->virtual_mailbox_base), STR_ARG(local));
 }
@@ -245,8 +257,8 @@ static void find_system(struct question *q)
 {
 	struct mailbox_find m = { .user = str_from(q->user) };
 
-	channel_call(run_server(q->authd->run, "accountd"), &mailbox_find_schema, &m, &mailbox_schema, PEER_MS, &q->call,
-		     on_system_found, q);
+	channel_call(run_server(q->authd->run, "accountd"), &mailbox_find_schema, &m, &mailbox_schema, PEER_MS,
+		     &q->call, on_system_found, q);
 }
 
 static void on_system_login(void *arg, enum call_result result, void *message)
@@ -277,7 +289,8 @@ static bool system_name(const struct authd *a, struct str canonical)
 static void start_hashing(struct question *q, const struct user *u, struct str password)
 {
 	snprintf(q->task.password, sizeof(q->task.password), "%.*s", STR_ARG(password));
-	snprintf(q->task.hash, sizeof(q->task.hash), "%.*s", STR_ARG(u && u->hash.n ? u->hash : str_from(q->authd->dummy)));
+	snprintf(q->task.hash, sizeof(q->task.hash), "%.*s",
+		 STR_ARG(u && u->hash.n ? u->hash : str_from(q->authd->dummy)));
 	q->task.done = on_hashed;
 	if (!workers_put(q->authd->workers, &q->task))
 		answer_login(q, LOGIN_LATER, "too many logins at a time");
@@ -315,8 +328,12 @@ void login_ask(struct authd *a, struct channel *ch, uint32_t serial, const struc
 	const struct user *u = good ? users_find(&a->users, buf_str(&name)) : NULL;
 	if (good && !u && system_name(a, buf_str(&name))) {
 		struct system_login s = { .user = str_from(q->user), .password = m->password };
-		channel_call(run_server(a->run, "accountd"), &system_login_schema, &s, &system_login_answer_schema, PEER_MS,
-			     &q->call, on_system_login, q);
+		channel_call(run_server(a->run, "accountd"), &system_login_schema, &s, &system_login_answer_schema,
+			     PEER_MS, &q->call, on_system_login, q);
+		return;
+	}
+	if (!u && a->unread) {
+		answer_login(q, LOGIN_LATER, "the passwd-file cannot be read");
 		return;
 	}
 	if (u)
@@ -343,7 +360,7 @@ void login_find(struct authd *a, struct channel *ch, uint32_t serial, const stru
 	} else if (system_name(a, buf_str(&name))) {
 		find_system(q);
 	} else {
-		answer_find(q, LOGIN_REFUSED);
+		answer_find(q, a->unread ? LOGIN_LATER : LOGIN_REFUSED);
 	}
 }
 

@@ -11,6 +11,7 @@
 struct authd {
 	struct run *run;
 	struct users users;
+	bool unread; /* the passwd-file could not be read yet: who is not found may be in it */
 	struct {
 		int64_t checked_ms;
 		uint64_t device, inode;

@@ -260,7 +260,7 @@ static bool add_final(struct expansion *x, struct node *n)
 
 static bool expand_node(struct expansion *x, struct node *n)
 {
-	bool found;
+	bool found = false;
 
 	if (!expand_virtual(x, n, &found))
 		return false;

@@ -133,7 +133,8 @@ enum { MAIL_8BIT = 1, MAIL_UTF8 = 2 };
 		F(str, sender) F(str, recipient) F(str, original) F(i64, arrival_us) F(u64, size)                      \
 			F(bool, again) /* it may have been delivered before a crash: look first */                     \
 			F(fd, content) /* read-only, exactly one message */
-enum { DELIVERY_DONE = 1, DELIVERY_DEFERRED, DELIVERY_FAILED };
+/* unknown: deferred, but it may have been done already, by a process that ended with it in hand */
+enum { DELIVERY_UNKNOWN, DELIVERY_DONE, DELIVERY_DEFERRED, DELIVERY_FAILED };
 #define DELIVERED_FIELDS(F) F(u8, result) F(str, status) F(str, text)
 
 /* ---- the queue tools -> qmgr (public socket, known by peer credentials) ---- */

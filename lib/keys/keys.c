@@ -1,5 +1,7 @@
 #include "keys/keys.h"
 
+#include "base/time.h"
+
 enum { ASK_MS = 10000, SIGN_MS = 5000, AGAIN_MS = 500, TRIES_MOST = 20 };
 
 static bool sign(void *arg, const struct key_sign *question, struct buf *signature)
@@ -37,9 +39,21 @@ static bool fetch(struct keys *k, int64_t ms, struct tls_server **out, struct er
 	return *out != NULL;
 }
 
+static bool answers(struct keys *k)
+{
+	scoped_buf struct buf frame = { 0 };
+	struct key_chain_answer a;
+
+	return run_ask(k->run, "keyd", &key_chain_schema, &(struct key_chain){ 0 }, &key_chain_answer_schema, ASK_MS,
+		       &frame, &a);
+}
+
 bool keys_begin(struct keys *k, struct run *run, const char *protocol, enum tls_version min_version, struct err *err)
 {
 	*k = (struct keys){ .run = run, .protocol = protocol, .min_version = min_version };
+	/* after a death of keyd master tells of a new one */
+	for (int64_t until = clock_mono_ms() + ASK_MS; !answers(k) && clock_mono_ms() < until;)
+		loop_once(run->loop, AGAIN_MS);
 	return fetch(k, ASK_MS, &k->server, err);
 }
 

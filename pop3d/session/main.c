@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +69,14 @@ static bool open_session(struct run *run, const struct session_open *m, const st
 	return true;
 }
 
+/* A folder would lead the session out of its root. */
+static bool is_socket(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode);
+}
+
 static void on_open(struct channel *ch, uint32_t serial, void *message)
 {
 	struct run *run = ch->arg;
@@ -75,9 +84,10 @@ static void on_open(struct channel *ch, uint32_t serial, void *message)
 	struct err err = { 0 };
 	struct grant_kept *g = ticket_take(&state_of(ch)->tickets, m->ticket);
 
-	if (!g || m->socket < 0)
-		err_set(&err, "no such ticket");
-	bool ok = g && m->socket >= 0 && open_session(run, m, g, &err);
+	bool connected = is_socket(m->socket);
+	if (!g || !connected)
+		err_set(&err, g ? "no socket came with the ticket" : "no such ticket");
+	bool ok = g && connected && open_session(run, m, g, &err);
 	if (!ok)
 		log_line(&run->log, LOG_WARNING, "warning: no session for %s from %.*s: %s", g ? g->user : "?",
 			 LOG_ARG(m->client), err.text);

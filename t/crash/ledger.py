@@ -89,7 +89,6 @@ class Load:
         self.mark = os.open(mark, os.O_WRONLY) if mark else -1
         self.stopped = threading.Event()
         self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(connections)]
-        self.broken = 0
 
     def __enter__(self):
         for t in self.threads:
@@ -146,7 +145,6 @@ class Load:
             try:
                 self.session()
             except (OSError, Client.Refused):
-                self.broken += 1
                 time.sleep(0.02)
 
 

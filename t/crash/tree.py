@@ -90,7 +90,7 @@ class Tree(Instance):
             frozen |= set(pids)
         kill(frozen, signal.SIGKILL)
         self.master_process.wait(30)
-        until(lambda: not any(os.path.exists(f"/proc/{pid}/root/.") for pid in frozen), 30)
+        until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in frozen), 30)
         return len(frozen)
 
     def queue(self):
@@ -112,10 +112,6 @@ class Tree(Instance):
             counts.append(c.stat()[0])
             c.quit()
         return counts
-
-
-def cores():
-    return os.cpu_count() or 1
 
 
 main = suite.main

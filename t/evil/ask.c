@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "io/fd.h"
 #include "ipc/messages.h"
+#include "proc/inner.h"
 #include "wire.h"
 
 enum { ASK_MS = 10000, GUESSES = 10000, CLOSE_MS = 3000 };
@@ -264,6 +265,8 @@ static void try_tickets(struct evil *e)
 	tell(e, "used_ticket", open_session(e, ticket, pair[1]), ticket);
 	must(log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
 	tell(e, "ticket_without_socket", open_session(e, ticket, -1), ticket);
+	must(log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
+	tell(e, "ticket_with_file", open_session(e, ticket, STDERR_FILENO), ticket);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -286,20 +289,51 @@ static void try_delivery(struct evil *e, const char *act, struct str user, int c
 	tell(e, act, a.result == DELIVERY_DONE, text);
 }
 
+/* What is no file is not handed to the child: the channel breaks. */
+static void try_folder(struct evil *e)
+{
+	struct deliver q = { .user = STR("bob@example.test"), .content = e->run->inner->folders->fd };
+	scoped_buf struct buf frame = { 0 };
+	int fd = run_server(e->run, "local")->fd;
+
+	wire_frame(&deliver_schema, &q, false, 7, &frame);
+	must(wire_send(fd, buf_str(&frame), q.content, 1), "a folder");
+	tell(e, "deliver_folder", !wire_closed(fd, CLOSE_MS), "the channel stays open");
+}
+
+/* The name of one user for the eye, of another for the table. */
+static void try_nul(struct evil *e)
+{
+	struct deliver q = { .user = STR("bob@example.test\0/.."), .content = STDERR_FILENO };
+	scoped_buf struct buf frame = { 0 };
+	int fd = run_server(e->run, "local")->fd;
+
+	wire_frame(&deliver_schema, &q, false, 7, &frame);
+	must(wire_send(fd, buf_str(&frame), STDERR_FILENO, 1), "a file");
+	tell(e, "deliver_to_nul", !wire_closed(fd, CLOSE_MS), "the channel stays open");
+}
+
+/* A file of the queue that is empty. */
+static int empty_file(struct evil *e)
+{
+	int fd = openat(e->run->inner->folders->fd, "evil", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	must(fd >= 0, "a file");
+	return fd;
+}
+
 static void try_deliveries(struct evil *e)
 {
+	int file = empty_file(e);
 	static const char *const users[] = { "..", ".", "../bob", "example.test/bob", "../../../etc@example.test", "root",
 					     "bob@../../../etc", "/etc/passwd", "bob@example.test/../..", "bob\n@example.test",
 					     "nobody@elsewhere.test", "bob@.", "@example.test" };
-	int pair[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
-		pair[0] = STDIN_FILENO;
 	for (size_t i = 0; i < COUNT(users); i++)
-		try_delivery(e, "deliver_to_path", str_from(users[i]), STDIN_FILENO, 0);
-	try_delivery(e, "deliver_to_nul", STR("bob@example.test\0/.."), STDIN_FILENO, 0);
-	try_delivery(e, "deliver_too_short", STR("bob@example.test"), STDIN_FILENO, (uint64_t)1 << 62);
-	try_delivery(e, "deliver_no_file", STR("bob@example.test"), e->run->log.fd, 100);
+		try_delivery(e, "deliver_to_path", str_from(users[i]), file, 0);
+	try_delivery(e, "deliver_too_short", STR("bob@example.test"), file, (uint64_t)1 << 62);
+	close(file);
+	try_folder(e);
 }
 
 /* ---- what breaks a channel: everything else that may stand on it ---- */
@@ -400,11 +434,12 @@ void evil_channels(struct evil *e)
 	const char *daemon = e->daemon;
 	bool front = strcmp(daemon, "pop3d") == 0, smtp = strcmp(daemon, "smtpd") == 0;
 
-	if (e->start > 0) {
-		if (e->start <= EVIL_BREAKS)
-			break_all(e, e->start - 1);
+	if (e->start == EVIL_BREAKS && strcmp(daemon, "qmgr") == 0)
+		try_nul(e);
+	else if (e->start > 0 && e->start <= EVIL_BREAKS)
+		break_all(e, e->start - 1);
+	if (e->start > 0)
 		return;
-	}
 	if (smtp) {
 		try_commits(e);
 		try_spools(e);

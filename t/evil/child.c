@@ -2,9 +2,11 @@
  * A taken-over delivery process: local's own parent, with this in the place of its child's work. What it does is the
  * sender's local part; for anybody else it says that it has delivered.
  */
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
+#include "io/fd.h"
 #include "ipc/messages.h"
 #include "local/job.h"
 #include "wire.h"
@@ -26,8 +28,20 @@ static void linger(void)
 		poll(NULL, 0, 1000);
 }
 
-static void behave(int parent, uint32_t serial, struct str sender)
+/* A file of the mail folder remembers the first try. */
+static bool tried(struct str id)
 {
+	scoped_buf struct buf name = { 0 };
+
+	buf_addf(&name, "tried-%.*s", STR_ARG(id));
+	scoped_fd int fd = open(buf_cstr(&name), O_WRONLY | O_CREAT | O_EXCL, 0600);
+	return fd < 0;
+}
+
+static void behave(int parent, uint32_t serial, const struct deliver *m)
+{
+	const struct delivered unsure = { DELIVERY_FAILED, STR("5.0.0"), STR("nobody said that it is tried again") };
+	struct str sender = m->sender;
 	const struct delivered done = { DELIVERY_DONE, STR("2.0.0"), STR("delivered to mailbox") };
 	const struct delivered odd = { 77, STR("2.0.0"), STR("x") };
 	const struct delivered lines = { DELIVERY_DONE, STR("2.0.0\r\n"), STR("a\nNov 22 00:00:00 forged") };
@@ -55,6 +69,10 @@ static void behave(int parent, uint32_t serial, struct str sender)
 		wire_frame(&deliver_schema, &(struct deliver){ .content = -1 }, false, serial, &frame);
 		wire_send(parent, buf_str(&frame), -1, 0);
 		linger();
+	} else if (str_eq(way, STR("vanish"))) {
+		if (!tried(m->queue_id))
+			_exit(0);
+		say(parent, &delivered_schema, m->again ? &done : &unsure, serial, 1);
 	} else if (str_eq(way, STR("stay"))) {
 		say(parent, &delivered_schema, &done, serial, 1);
 		linger();
@@ -76,7 +94,7 @@ int job_loop(void *arg)
 	while (frame_receive(place->parent, &frame, &head, &payload, fds, &n) > 0) {
 		if (!ipc_decode(&deliver_schema, payload, fds, n, &m))
 			return 1;
-		behave(place->parent, head.serial, m.sender);
+		behave(place->parent, head.serial, &m);
 		ipc_close_fds(&deliver_schema, &m);
 	}
 	return 0;

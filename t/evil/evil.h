@@ -52,7 +52,7 @@ void evil_free(struct evil *e);
 void evil_spawned(struct evil *e);
 
 /* On its channels, in `begin`. The first start asks for what it must not have; each later one breaks all its channels. */
-enum { EVIL_BREAKS = 13 };
+enum { EVIL_BREAKS = 14 };
 void evil_channels(struct evil *e);
 /* Sends for TAYORI_EVIL_MS as much as goes. */
 void evil_flood(struct evil *e);

@@ -17,7 +17,7 @@ static int dir = -1;
 
 static void setup(void)
 {
-	strcpy(folder, "/tmp/tayori-dict.XXXXXX");
+	snprintf(folder, sizeof(folder), "/tmp/tayori-dict.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_ge(dir, 0);

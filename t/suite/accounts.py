@@ -38,7 +38,7 @@ class Accounts:
         shutil.rmtree(self.homes, ignore_errors=True)
 
 
-MAIN = "auth_system_users = yes\nmydestination = host.test\nlocal_recipient_maps = unix:passwd.byname\n"
+MAIN = "auth_system_users = yes\nmydestination = host.test\nmyorigin = host.test\nlocal_recipient_maps = unix:passwd.byname\n"
 
 
 def login(t, user, password="secret"):

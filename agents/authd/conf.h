@@ -6,10 +6,8 @@
 #include "proc/common.h"
 
 #define AUTHD_CONF(CONF)                                                                                               \
-	CONF_MYHOSTNAME(CONF)                                                                                          \
 	CONF_VIRTUAL_MAILBOX_BASE(CONF)                                                                                \
 	CONF_FIRST_VALID_UID(CONF)                                                                                     \
-	CONF_RECIPIENT_DELIMITER(CONF)                                                                                 \
 	CONF(passwd_file, file, "", "", "", "Virtual users: lines user@domain:password hash[:uid:gid:comment:home]. See tayori-user(1).") \
 	CONF_AUTH_DEFAULT_DOMAIN(CONF)                                                                                 \
 	CONF(auth_system_users, bool, "no", "", "", "Accounts of this host may log in and have mailboxes.")                \

@@ -10,13 +10,11 @@
 #define WORDS_DISCONNECT "disconnect from %s commands=%u messages=%u"
 #define WORDS_CLIENT "%.*s: client=%s"
 #define WORDS_CLIENT_LOGIN "%.*s: client=%s, sasl_method=%s, sasl_username=%.*s"
-#define WORDS_MESSAGE_ID "%.*s: message-id=%.*s"
 #define WORDS_REJECT "%s: reject: %s from %s: %d %.*s %.*s; from=<%.*s> to=<%.*s> proto=%s helo=<%.*s>"
 #define WORDS_LOST "lost connection after %s from %s"
 #define WORDS_TIMEOUT "timeout after %s from %s"
 #define WORDS_TLS "Anonymous TLS connection established from %s: %s with cipher %s (%d/%d bits)"
 #define WORDS_TLS_FAILED "SSL_accept error from %s: %s"
-#define WORDS_BAD_CLIENT "improper command from %s: %s"
 
 /* logins: smtpd, pop3d, imapd */
 #define WORDS_LOGIN_FAILED "warning: %s: SASL %s authentication failed: %.*s, sasl_username=%.*s"

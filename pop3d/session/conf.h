@@ -6,7 +6,6 @@
 #include "proc/common.h"
 
 #define POP3SESSION_CONF(CONF)                                                                                         \
-	CONF_MYHOSTNAME(CONF)                                                                                          \
 	CONF_VIRTUAL_MAILBOX_BASE(CONF)                                                                                \
 	CONF_FIRST_VALID_UID(CONF)                                                                                     \
 	CONF(pop3_session_timeout, time, "10m", "10s", "1h", "A silent session ends after this time. RFC 1939 wants 10 minutes at least.") \

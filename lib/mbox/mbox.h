@@ -18,6 +18,7 @@ enum mbox_result {
 	MBOX_BUSY,    /* another one holds the lock */
 	MBOX_MISSING, /* there is no such folder */
 	MBOX_REFUSED, /* a bad name, a trick with links, a damaged record, a folder that must be imported first */
+	MBOX_EXISTS,  /* a folder of that name is there already */
 };
 
 /* Whether `name` may name a folder. */
@@ -31,6 +32,7 @@ struct mbox_order {
 	struct str host; /* for the message's name */
 	int64_t now_us;	 /* date of arrival, since 1970 */
 	bool again;	 /* it may have been delivered before: look for the same id first */
+	bool must_exist; /* the folder is not created: MBOX_MISSING when it is not there */
 };
 
 struct mbox_delivery;

@@ -1,0 +1,3 @@
+#include "imapd/session/conf.h"
+
+CONF_DEFINE(imapsession, IMAPSESSION_CONF)

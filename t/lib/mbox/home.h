@@ -65,7 +65,7 @@ static inline void home_maildir(void)
 
 static inline struct mbox_order home_order(const char *folder, const char *id, bool again)
 {
-	return (struct mbox_order){ str_from(folder), str_from(id), STR("mx.test"), 1795327677000042, again };
+	return (struct mbox_order){ .folder = str_from(folder), .id = str_from(id), .host = STR("mx.test"), .now_us = 1795327677000042, .again = again };
 }
 
 static inline enum mbox_result home_deliver(const char *folder, const char *id, bool again, const char *text,

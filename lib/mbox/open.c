@@ -38,26 +38,6 @@ static enum mbox_result take_pop3_lock(struct mbox_inner *in, struct err *err)
 	return MBOX_BUSY;
 }
 
-static enum mbox_result flush_names(const struct mbox_folder *f, struct err *err)
-{
-	/* cur/ first: a name that is in neither would be worse than one in both */
-	if (fsync(f->cur) == 0 && fsync(f->new) == 0)
-		return MBOX_OK;
-	mbox_failed(err, "cannot flush new names");
-	return MBOX_IO;
-}
-
-/*
- * What the one who was killed wrote may be in the page cache only, or, after a failed flush, not even be written any more.
- * So the record is written as a new file, and the names are flushed, before anyone is told of them.
- */
-static enum mbox_result recover(const struct mbox_inner *in, struct err *err)
-{
-	enum mbox_result r = flush_names(&in->folder, err);
-
-	return r ? r : mbox_folder_store(&in->folder, &in->record, err);
-}
-
 /* Makes sure of the sizes; the name's word is taken only if the file is as long as it says. */
 static bool sizes_sure(const struct mbox_folder *f, struct mbox_message *m)
 {
@@ -134,7 +114,7 @@ static enum mbox_result assign(struct mbox_inner *in, struct err *err)
 	if (r)
 		return r;
 	tag_all(in, from, first);
-	return flush_names(&in->folder, err);
+	return mbox_flush_names(&in->folder, err);
 }
 
 static enum mbox_result read_folder(struct mbox_inner *in, struct err *err)
@@ -145,8 +125,8 @@ static enum mbox_result read_folder(struct mbox_inner *in, struct err *err)
 	if (r)
 		return r;
 	r = mbox_folder_load(&in->folder, &in->record_bytes, &in->record_arena, &in->record, err);
-	if (!r && dirty && !(r = recover(in, err)))
-		in->record.torn = false;
+	if (!r && dirty)
+		r = mbox_folder_recover(&in->folder, &in->record, err);
 	if (!r)
 		r = mbox_scan(&in->folder, in->record.uidvalidity, in->record.uidnext, &in->list, err);
 	if (!r) {

@@ -38,59 +38,6 @@ static enum mbox_result take_pop3_lock(struct mbox_inner *in, struct err *err)
 	return MBOX_BUSY;
 }
 
-/* Makes sure of the sizes; the name's word is taken only if the file is as long as it says. */
-static bool sizes_sure(const struct mbox_folder *f, struct mbox_message *m)
-{
-	struct stat st;
-
-	if (m->size >= 0 && m->vsize >= m->size &&
-	    fstatat(mbox_message_dir(f, m), m->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size == m->size)
-		return true;
-	return mbox_measure(f, m);
-}
-
-/* The message takes the uid and moves to cur/. False with errno. */
-static bool tag_one(struct mbox_inner *in, struct mbox_message *m, uint32_t uid)
-{
-	const struct mbox_folder *f = &in->folder;
-	scoped_buf struct buf text = { 0 };
-	struct mbox_name name;
-
-	if (!sizes_sure(f, m))
-		return false;
-	mbox_name_parse(m->name, &name);
-	mbox_name_tag(&name, m->size, m->vsize, in->record.uidvalidity, uid, &text);
-	bool stays = !m->in_new && str_eq(m->name, buf_str(&text)); /* its void tag was the one that it gets */
-	if (!stays && mbox_move(mbox_message_dir(f, m), m->name.p, f->cur, buf_cstr(&text)) < 0)
-		return false;
-	m->name = arena_str(&in->list.names, buf_str(&text));
-	mbox_name_parse(m->name, &name);
-	m->base_n = (uint16_t)name.base.n;
-	m->flags = mbox_name_flags(name.flags);
-	m->in_new = false;
-	m->uid = uid;
-	return true;
-}
-
-/*
- * Gives UIDs to the messages from `from` on. Those that get none leave the list: gone meanwhile, unreadable, or no room
- * for the name. None of that may keep the user from the others.
- */
-static void tag_all(struct mbox_inner *in, size_t from, uint32_t uid)
-{
-	struct mbox_list *l = &in->list;
-	size_t kept = from;
-
-	for (size_t i = from; i < l->n; i++, uid++) {
-		if (tag_one(in, &l->m[i], uid))
-			l->m[kept++] = l->m[i];
-		else if (errno != ENOENT)
-			mbox_list_skip(l, "cannot take in %.*s: %s", STR_ARG(l->m[i].name), strerror(errno));
-	}
-	l->n = kept;
-}
-
 static enum mbox_result assign(struct mbox_inner *in, struct err *err)
 {
 	struct mbox_list *l = &in->list;
@@ -113,7 +60,7 @@ static enum mbox_result assign(struct mbox_inner *in, struct err *err)
 	}
 	if (r)
 		return r;
-	tag_all(in, from, first);
+	mbox_take_all(&in->folder, in->record.uidvalidity, l, from, first);
 	return mbox_flush_names(&in->folder, err);
 }
 
@@ -137,19 +84,14 @@ static enum mbox_result read_folder(struct mbox_inner *in, struct err *err)
 	return r;
 }
 
-/* Files that got their tag here have their sizes in the name; another program may have dropped them. */
 static void measure_all(struct mbox_inner *in)
 {
 	struct mbox_list *l = &in->list;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < l->n; i++) {
-		struct mbox_message *m = &l->m[i];
-		if ((m->size >= 0 && m->vsize >= m->size) || mbox_measure(&in->folder, m))
-			l->m[kept++] = *m;
-		else if (errno != ENOENT)
-			mbox_list_skip(l, "cannot read %.*s: %s", STR_ARG(m->name), strerror(errno));
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (mbox_sizes_known(&in->folder, l, &l->m[i]))
+			l->m[kept++] = l->m[i];
 	l->n = kept;
 }
 

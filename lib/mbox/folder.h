@@ -90,6 +90,9 @@ int mbox_walk_all(int dir, bool (*see)(void *ctx, struct str name, unsigned char
 /* Removes a directory and what is in it, as deep as a mail folder goes. -1 with errno. */
 int mbox_remove_tree(int at, const char *name);
 
+/* Removes what has lain in tmp/ for more than 36 hours. */
+void mbox_sweep(const struct mbox_folder *f);
+
 /* Moves a file without replacing another: -1 with errno EEXIST. */
 int mbox_move(int from, const char *old, int to, const char *new);
 

@@ -6,24 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/time.h"
 #include "io/fd.h"
 #include "mbox/inner.h"
-
-enum { LEFTOVER_S = 36 * 3600 };
-
-/* By ctime, which a restored or freshly written file has of today, whatever its other dates say. */
-static bool sweep_one(void *ctx, struct str file, unsigned char type)
-{
-	const struct mbox_folder *f = ctx;
-	struct stat st;
-
-	(void)type;
-	if (fstatat(f->tmp, file.p, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
-	    st.st_ctime < clock_wall_us() / 1000000 - LEFTOVER_S)
-		unlinkat(f->tmp, file.p, 0);
-	return true;
-}
 
 static enum mbox_result take_pop3_lock(struct mbox_inner *in, struct err *err)
 {
@@ -104,7 +88,7 @@ static enum mbox_result open_inner(struct mbox_inner *in, int home, struct str f
 		r = take_pop3_lock(in, err);
 	if (r)
 		return r;
-	mbox_walk(in->folder.tmp, sweep_one, &in->folder);
+	mbox_sweep(&in->folder);
 	if ((r = read_folder(in, err)))
 		return r;
 	measure_all(in);

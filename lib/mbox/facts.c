@@ -34,6 +34,7 @@ struct ask {
 
 /* The tables that a question walks over. */
 struct walks {
+	struct mbox_tx tx;
 	struct mbox_walk facts, texts[2];
 	bool open[3];
 };
@@ -57,7 +58,7 @@ static int walks_begin(struct mbox_tx *tx, const struct ask *a, struct walks *w)
 	uint32_t number = a->v->inner->number;
 	int code = mbox_walk_begin(tx, DB_FACTS, number, 0, &w->facts);
 
-	*w = (struct walks){ .facts = w->facts, .open = { !code } };
+	*w = (struct walks){ .tx = *tx, .facts = w->facts, .open = { !code } };
 	for (size_t i = 0; i < COUNT(kinds) && !code; i++) {
 		if (!(a->want & kinds[i].want))
 			continue;
@@ -96,6 +97,20 @@ static int find_text(struct ask *a, struct walks *w, size_t kind, uint32_t uid, 
 	return code == MDB_CORRUPTED ? MDB_NOTFOUND : code; /* it is read again, and takes the bad one's place */
 }
 
+/* A row that is not there must have been expunged since the view was brought up to date, or a page is not what it was. */
+static int is_expunged(struct ask *a, struct mbox_tx *tx, uint32_t uid)
+{
+	struct mbox_index_folder d;
+	struct mbox_flags_row flags;
+	int code = mbox_row_folder(tx, a->v->inner->place.record.id, &d);
+
+	if (!code && d.modseq != a->v->modseq)
+		code = mbox_row_flags(tx, d.number, uid, &flags);
+	else if (!code)
+		return MDB_CORRUPTED;
+	return code ? code : MDB_CORRUPTED;
+}
+
 static int gather(struct ask *a, struct walks *w, uint32_t uid, struct mbox_facts *out)
 {
 	struct mbox_facts_row row;
@@ -103,7 +118,7 @@ static int gather(struct ask *a, struct walks *w, uint32_t uid, struct mbox_fact
 	int code = mbox_walk_facts_at(&w->facts, uid, &row);
 
 	if (code)
-		return code;
+		return code == MDB_NOTFOUND ? is_expunged(a, &w->tx, uid) : code;
 	*out = (struct mbox_facts){ .arrival = row.arrival, .vsize = row.vsize };
 	if (!(a->want & WANT_TEXTS))
 		return 0;

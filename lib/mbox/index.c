@@ -62,6 +62,7 @@ static bool means_damage(int code)
 	case MDB_BAD_RSLOT:
 	case MDB_BAD_TXN:
 	case MDB_BAD_VALSIZE:
+	case EINVAL: /* our own arguments are right */
 	case MDB_BAD_DBI:
 	case MDB_DBS_FULL:
 	case MDB_CURSOR_FULL:
@@ -79,18 +80,26 @@ enum mbox_result mbox_index_failed(struct mbox_index *ix, int code, struct err *
 	return code == ENOSPC || code == EDQUOT || code == MDB_MAP_FULL ? MBOX_FULL : MBOX_IO;
 }
 
+uint32_t mbox_about_sum(const struct mbox_about *about)
+{
+	return mbox_index_sum(STR("about"), str_of(about, offsetof(struct mbox_about, sum)));
+}
+
+int mbox_about_read(struct str value, struct mbox_about *out)
+{
+	if (value.n != sizeof(*out))
+		return MDB_INCOMPATIBLE;
+	memcpy(out, value.p, sizeof(*out));
+	return out->version == VERSION && out->next && out->sum == mbox_about_sum(out) ? 0 : MDB_INCOMPATIBLE;
+}
+
 static int is_version(struct mbox_tx *tx)
 {
 	MDB_val key = mbox_val(STR("about")), value;
+	struct mbox_about about;
 	int code = mdb_get(tx->txn, tx->dbi[DB_ABOUT], &key, &value);
-	uint32_t version;
 
-	if (code)
-		return code;
-	if (value.mv_size < sizeof(version))
-		return MDB_INCOMPATIBLE;
-	memcpy(&version, value.mv_data, sizeof(version));
-	return version == VERSION ? 0 : MDB_INCOMPATIBLE;
+	return code ? code : mbox_about_read(str_of(value.mv_data, value.mv_size), &about);
 }
 
 static int open_dbs(struct mbox_index *ix, MDB_txn *txn, unsigned flags)
@@ -102,13 +111,31 @@ static int open_dbs(struct mbox_index *ix, MDB_txn *txn, unsigned flags)
 	return code ? code : is_version(&(struct mbox_tx){ txn, ix->dbi });
 }
 
+/* Only where nothing is: a table that cannot be found is no new one. */
+static int is_empty(struct mbox_tx *tx)
+{
+	MDB_stat stat;
+	int code = 0;
+
+	for (int i = 0; i < DB_COUNT && !code; i++) {
+		code = mdb_stat(tx->txn, tx->dbi[i], &stat);
+		if (!code && stat.ms_entries > 0)
+			code = MDB_CORRUPTED;
+	}
+	return code;
+}
+
 static int create_dbs(struct mbox_tx *tx, void *ctx)
 {
-	uint32_t about[2] = { VERSION, 1 };
-	MDB_val key = mbox_val(STR("about")), value = { sizeof(about), about };
+	struct mbox_about about = { .version = VERSION, .next = 1 };
+	MDB_val key = mbox_val(STR("about")), value = { sizeof(about), &about };
 	int code = open_dbs(ctx, tx->txn, MDB_CREATE);
 
-	return code == MDB_NOTFOUND ? mdb_put(tx->txn, tx->dbi[DB_ABOUT], &key, &value, MDB_NOOVERWRITE) : code;
+	if (code != MDB_NOTFOUND)
+		return code;
+	about.sum = mbox_about_sum(&about);
+	code = is_empty(tx);
+	return code ? code : mdb_put(tx->txn, tx->dbi[DB_ABOUT], &key, &value, MDB_NOOVERWRITE);
 }
 
 static int open_or_create_dbs(struct mbox_index *ix)

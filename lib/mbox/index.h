@@ -49,6 +49,13 @@ static inline MDB_val mbox_val(struct str s)
 	return (MDB_val){ s.n, (void *)(uintptr_t)s.p };
 }
 
+/* What stands under "about". */
+struct mbox_about {
+	uint32_t version, next, sum; /* next: the number of the next folder */
+};
+int mbox_about_read(struct str value, struct mbox_about *out);
+uint32_t mbox_about_sum(const struct mbox_about *about);
+
 /* Opens it, or makes sure that it is still the one of that name. */
 enum mbox_result mbox_index_ready(struct mbox_index *ix, struct err *err);
 void mbox_index_close(struct mbox_index *ix);

@@ -48,15 +48,18 @@ static size_t tagged(const struct mbox_list *l)
 /* A walk over flags and facts together: both tables have the same keys. */
 struct pair {
 	struct mbox_walk flags, facts;
+	uint32_t n, messages; /* so far; how many there must be in the end */
 };
 
-static int pair_begin(struct mbox_tx *tx, uint32_t folder, struct pair *p)
+static int pair_begin(struct mbox_tx *tx, const struct mbox_index_folder *d, struct pair *p)
 {
-	int code = mbox_walk_begin(tx, DB_FLAGS, folder, 0, &p->flags);
+	int code = mbox_walk_begin(tx, DB_FLAGS, d->number, 0, &p->flags);
 
 	if (code)
 		return code;
-	code = mbox_walk_begin(tx, DB_FACTS, folder, 0, &p->facts);
+	p->n = 0;
+	p->messages = d->messages;
+	code = mbox_walk_begin(tx, DB_FACTS, d->number, 0, &p->facts);
 	if (code)
 		mbox_walk_end(&p->flags);
 	return code;
@@ -75,7 +78,11 @@ static int next(struct pair *p, uint32_t *uid, struct mbox_flags_row *flags, str
 
 	if (code != code2)
 		return code && code != MDB_NOTFOUND ? code : code2 && code2 != MDB_NOTFOUND ? code2 : MDB_CORRUPTED;
-	return !code && *uid != second ? MDB_CORRUPTED : code;
+	if (!code && *uid != second)
+		return MDB_CORRUPTED;
+	p->n += !code;
+	/* rows that a damaged page hides must not make their messages' tags void */
+	return code == MDB_NOTFOUND && p->n != p->messages ? MDB_CORRUPTED : code;
 }
 
 static uint8_t compare(const struct mbox_message *m, const struct mbox_flags_row *flags,
@@ -164,7 +171,7 @@ int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const 
 	t.n = tagged(&plan->list);
 	if (d->number == 0)
 		return 0;
-	int code = pair_begin(tx, d->number, &p);
+	int code = pair_begin(tx, d, &p);
 	if (code)
 		return code;
 	code = check_tags(&p, d, &t);
@@ -223,7 +230,7 @@ int mbox_plan_compare(struct mbox_tx *tx, const struct mbox_index_folder *d, boo
 		memset(plan->what, PLAN_ADD, n);
 		return 0;
 	}
-	if ((code = pair_begin(tx, d->number, &p)))
+	if ((code = pair_begin(tx, d, &p)))
 		return code;
 	code = compare_all(&p, whole, tagged(&plan->list), plan);
 	pair_end(&p);

@@ -86,20 +86,42 @@ int mbox_row_folder_put(struct mbox_tx *tx, const char *id, const struct mbox_in
 	return mdb_put(tx->txn, tx->dbi[DB_FOLDERS], &key, &value, 0);
 }
 
+/* A number whose folder the index has forgotten, but not its rows, must not be given again. */
+static int is_free(struct mbox_tx *tx, uint32_t number)
+{
+	static const enum mbox_db dbs[] = { DB_FLAGS, DB_FACTS, DB_ENVELOPES, DB_STRUCTURES, DB_CHANGES, DB_GONE };
+	uint8_t room[KEY_N];
+	int code = 0;
+
+	for (size_t i = 0; i < COUNT(dbs) && !code; i++) {
+		MDB_val key = message_key(room, number, 0), value;
+		MDB_cursor *c;
+		if ((code = mdb_cursor_open(tx->txn, tx->dbi[dbs[i]], &c)))
+			return code;
+		code = mdb_cursor_get(c, &key, &value, MDB_SET_RANGE);
+		mdb_cursor_close(c);
+		code = code == MDB_NOTFOUND ? 0 : code ? code : MDB_CORRUPTED;
+	}
+	return code;
+}
+
+/* Numbers ascend, so nothing may stand at the new one or behind it. */
 int mbox_row_number(struct mbox_tx *tx, uint32_t *out)
 {
 	MDB_val key = mbox_val(STR("about")), value;
-	uint32_t about[2];
+	struct mbox_about about;
 	int code = mdb_get(tx->txn, tx->dbi[DB_ABOUT], &key, &value);
 
 	if (code)
 		return code == MDB_NOTFOUND ? MDB_CORRUPTED : code;
-	if (value.mv_size != sizeof(about))
-		return MDB_CORRUPTED;
-	memcpy(about, value.mv_data, sizeof(about));
-	*out = about[1]++;
-	value.mv_data = about;
-	return *out == 0 ? MDB_CORRUPTED : mdb_put(tx->txn, tx->dbi[DB_ABOUT], &key, &value, 0);
+	if ((code = mbox_about_read(str_val(value), &about)))
+		return code;
+	*out = about.next++;
+	if ((code = is_free(tx, *out)))
+		return code;
+	about.sum = mbox_about_sum(&about);
+	value.mv_data = &about;
+	return mdb_put(tx->txn, tx->dbi[DB_ABOUT], &key, &value, 0);
 }
 
 /* Removes all keys of the folder, in a log only those up to `last`; *n says how many. */
@@ -272,7 +294,9 @@ static int drop_change(struct mbox_tx *tx, struct mbox_index_folder *d, uint32_t
 static int add_log(struct mbox_tx *tx, enum mbox_db db, const struct mbox_index_folder *d, uint32_t uid)
 {
 	uint8_t room[LOG_KEY_N];
-	MDB_val key = log_key(room, d->number, d->modseq, uid), value = { 0, NULL };
+	MDB_val key = log_key(room, d->number, d->modseq, uid);
+	uint32_t sum = mbox_index_sum(str_val(key), (struct str){ 0 });
+	MDB_val value = { sizeof(sum), &sum };
 
 	return mdb_put(tx->txn, tx->dbi[db], &key, &value, 0);
 }
@@ -437,9 +461,17 @@ static int step(struct mbox_walk *w, MDB_val *key, MDB_val *value)
 		code = mdb_cursor_get(w->cursor, key, value, MDB_SET_RANGE);
 		w->begun = true;
 	}
-	if (!code && key->mv_size < KEY_N)
+	if (code)
+		return code;
+	if (key->mv_size != KEY_N)
 		return MDB_CORRUPTED;
-	return !code && get_u32(key->mv_data) != w->folder ? MDB_NOTFOUND : code;
+	uint32_t uid = get_u32((uint8_t *)key->mv_data + 4);
+	if (get_u32(key->mv_data) != w->folder)
+		return get_u32(key->mv_data) > w->folder ? MDB_NOTFOUND : MDB_CORRUPTED;
+	if (uid <= w->last || uid < w->from)
+		return MDB_CORRUPTED;
+	w->last = uid;
+	return 0;
 }
 
 int mbox_walk_flags(struct mbox_walk *w, uint32_t *uid, struct mbox_flags_row *out)
@@ -497,6 +529,7 @@ int mbox_walk_log(struct mbox_walk *w, uint64_t from, uint64_t *modseq, uint32_t
 {
 	uint8_t room[LOG_KEY_N];
 	MDB_val key, value;
+	uint32_t sum;
 	int code;
 
 	if (w->begun) {
@@ -509,10 +542,13 @@ int mbox_walk_log(struct mbox_walk *w, uint64_t from, uint64_t *modseq, uint32_t
 	if (code)
 		return code;
 	const uint8_t *p = key.mv_data;
-	if (key.mv_size != LOG_KEY_N)
+	if (key.mv_size != LOG_KEY_N || value.mv_size != sizeof(sum))
+		return MDB_CORRUPTED;
+	memcpy(&sum, value.mv_data, sizeof(sum));
+	if (sum != mbox_index_sum(str_val(key), (struct str){ 0 }))
 		return MDB_CORRUPTED;
 	if (get_u32(p) != w->folder)
-		return MDB_NOTFOUND;
+		return get_u32(p) > w->folder ? MDB_NOTFOUND : MDB_CORRUPTED;
 	*modseq = (uint64_t)get_u32(p + 4) << 32 | get_u32(p + 8);
 	*uid = get_u32(p + 12);
 	return 0;

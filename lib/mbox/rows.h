@@ -70,6 +70,7 @@ struct mbox_walk {
 	MDB_cursor *cursor;
 	uint32_t folder;
 	uint32_t from;
+	uint32_t last; /* uid; rows that do not ascend are those of a damaged page */
 	bool begun;
 };
 int mbox_walk_begin(struct mbox_tx *tx, enum mbox_db db, uint32_t folder, uint32_t from, struct mbox_walk *w);

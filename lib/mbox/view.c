@@ -157,14 +157,14 @@ static int take_log(struct mbox_view *v, struct mbox_tx *tx, uint32_t number)
 	return code;
 }
 
-static int compare_with(struct mbox_view *v, struct mbox_walk *w, bool quiet)
+static int compare_with(struct mbox_view *v, struct mbox_walk *w, bool quiet, uint32_t *messages)
 {
 	struct mbox_flags_row flags;
 	size_t i = 0, n = v->n;
 	uint32_t uid;
 	int code;
 
-	while ((code = mbox_walk_flags(w, &uid, &flags)) == 0) {
+	for (*messages = 0; (code = mbox_walk_flags(w, &uid, &flags)) == 0; ++*messages) {
 		for (; i < n && v->rows[i].uid < uid; i++)
 			mark(v, &v->rows[i], ROW_GONE);
 		if (i < n && v->rows[i].uid == uid)
@@ -178,21 +178,62 @@ static int compare_with(struct mbox_view *v, struct mbox_walk *w, bool quiet)
 }
 
 /* All rows against all of the index: at the beginning, and where the log does not reach back far enough. */
-static int take_all(struct mbox_view *v, struct mbox_tx *tx, uint32_t number, bool quiet)
+static int take_all(struct mbox_view *v, struct mbox_tx *tx, const struct mbox_index_folder *d, bool quiet)
 {
 	struct mbox_walk w;
-	int code = mbox_walk_begin(tx, DB_FLAGS, number, 0, &w);
+	uint32_t messages;
+	int code = mbox_walk_begin(tx, DB_FLAGS, d->number, 0, &w);
 
 	if (code)
 		return code;
-	code = compare_with(v, &w, quiet);
+	code = compare_with(v, &w, quiet, &messages);
 	mbox_walk_end(&w);
+	/* a page may be whole, but of another time or place */
+	return code || messages == d->messages ? code : MDB_CORRUPTED;
+}
+
+/* Rows as they were, should the index turn out to be damaged half-way. */
+struct kept {
+	struct mbox_row *rows;
+	size_t n, n_changed, n_gone;
+};
+
+static struct kept keep(const struct mbox_view *v)
+{
+	struct kept k = { NULL, v->n, v->n_changed, v->n_gone };
+
+	k.rows = malloc((v->n ? v->n : 1) * sizeof(*k.rows));
+	if (!k.rows)
+		panic("out of memory: %zu messages", v->n);
+	if (v->n)
+		memcpy(k.rows, v->rows, v->n * sizeof(*k.rows));
+	return k;
+}
+
+static void put_back(struct mbox_view *v, const struct kept *k)
+{
+	if (k->n)
+		memcpy(v->rows, k->rows, k->n * sizeof(*k->rows));
+	v->n = k->n;
+	v->n_changed = k->n_changed;
+	v->n_gone = k->n_gone;
+}
+
+static int take_all_or_nothing(struct mbox_view *v, struct mbox_tx *tx, const struct mbox_index_folder *d, bool quiet)
+{
+	struct kept k = keep(v);
+	int code = take_all(v, tx, d, quiet);
+
+	if (code)
+		put_back(v, &k);
+	free(k.rows);
 	return code;
 }
 
 static int take_rows(struct mbox_view *v, struct mbox_tx *tx, struct mbox_index_folder *d)
 {
 	struct mbox_view_inner *in = v->inner;
+	size_t n = v->n;
 	int code = mbox_row_folder(tx, in->place.record.id, d);
 
 	if (code)
@@ -200,10 +241,13 @@ static int take_rows(struct mbox_view *v, struct mbox_tx *tx, struct mbox_index_
 	bool same = in->opened == v->user->index.opened && in->number == d->number;
 	if (same && d->modseq == v->modseq)
 		return 0;
-	if (same && v->modseq >= d->changes_floor && v->modseq >= d->gone_floor)
+	if (same && v->modseq >= d->changes_floor && v->modseq >= d->gone_floor) {
 		code = take_log(v, tx, d->number);
-	else
-		code = take_all(v, tx, d->number, !same);
+		if (code) /* what was marked is right, each row being checked; but not all of the new ones came */
+			v->n = n;
+	} else {
+		code = take_all_or_nothing(v, tx, d, !same);
+	}
 	if (code)
 		return code;
 	in->opened = v->user->index.opened;

@@ -161,7 +161,7 @@ static int check_tags(struct pair *p, const struct mbox_index_folder *d, struct 
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
-int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const struct mbox_folder *f,
+int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const struct mbox_folder *f, bool whole,
 		   struct mbox_plan *plan)
 {
 	struct tags t = { .plan = plan };
@@ -169,7 +169,7 @@ int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const 
 
 	mbox_list_order(f, &plan->list);
 	t.n = tagged(&plan->list);
-	if (d->number == 0)
+	if (d->number == 0 || !whole)
 		return 0;
 	int code = pair_begin(tx, d, &p);
 	if (code)

@@ -129,7 +129,7 @@ static int fill_plan(struct sync *s)
 
 	if (code)
 		return code;
-	code = mbox_plan_tags(&tx, &s->d, &s->p->f, &s->plan);
+	code = mbox_plan_tags(&tx, &s->d, &s->p->f, s->whole, &s->plan);
 	if (!code)
 		code = mbox_plan_compare(&tx, &s->d, s->whole, &s->plan);
 	mbox_index_end(&tx);

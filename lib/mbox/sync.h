@@ -52,9 +52,9 @@ void mbox_plan_free(struct mbox_plan *plan);
 
 /*
  * Takes the UIDs from those whose tag is void: given and gone, or belonging to another file. Orders the list. `d` may have
- * number 0.
+ * number 0; `whole`: the list is of both directories, else nothing in it has a UID.
  */
-int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const struct mbox_folder *f,
+int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const struct mbox_folder *f, bool whole,
 		   struct mbox_plan *plan);
 /* Fills in the rest; `whole`: what is not in the list is gone. */
 int mbox_plan_compare(struct mbox_tx *tx, const struct mbox_index_folder *d, bool whole, struct mbox_plan *plan);

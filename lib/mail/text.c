@@ -12,6 +12,21 @@ struct word {
 	size_t n; /* octets of all of it */
 };
 
+/* Index of the first `a` with `b` behind it, or s.n. */
+static size_t find_pair(struct str s, char a, char b)
+{
+	size_t n = 0;
+
+	for (;;) {
+		ptrdiff_t at = str_find(str_skip(s, n), a);
+		if (at < 0)
+			return s.n;
+		n += (size_t)at + 1;
+		if (n < s.n && s.p[n] == b)
+			return n - 1;
+	}
+}
+
 /*
  * Reads a word at the beginning of `s`, leniently: of any length, with blanks and '?' in its text. *no_end: no word ends behind
  * here, which need not be looked for again.
@@ -29,13 +44,10 @@ static bool word_read(struct str s, struct word *out, bool *no_end)
 	rest = str_skip(rest, (size_t)mark + 3);
 	if ((how != 'b' && how != 'q') || str_find(out->charset, ' ') >= 0)
 		return false;
-	const char *end = rest.n > 0 ? memmem(rest.p, rest.n, "?=", 2) : NULL;
-	*no_end = !end;
-	if (!end)
-		return false;
-	out->text = str_of(rest.p, (size_t)(end - rest.p));
-	out->n = (size_t)(end + 2 - s.p);
-	return true;
+	out->text = str_head(rest, find_pair(rest, '?', '='));
+	out->n = s.n - rest.n + out->text.n + 2;
+	*no_end = out->text.n == rest.n;
+	return !*no_end;
 }
 
 static void word_decode(const struct word *w, struct buf *out)
@@ -102,10 +114,8 @@ static void words_decode(struct str s, struct buf *out)
 
 	while (n < s.n) {
 		struct word w;
-		struct str rest = str_skip(s, n);
-		const char *at = memmem(rest.p, rest.n, "=?", 2);
-		n = at ? (size_t)(at - s.p) : s.n;
-		if (!at)
+		n += find_pair(str_skip(s, n), '=', '?');
+		if (n == s.n)
 			break;
 		if (!word_read(str_skip(s, n), &w, &no_end)) {
 			n += 2;

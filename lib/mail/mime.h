@@ -32,11 +32,13 @@ struct mime_part {
 	size_t head_bare, body_bare; /* LFs without a CR before them, in header and body: what CRLF line ends add */
 	struct str type, subtype;    /* as written; defaults (text plain, message rfc822 in a digest) filled in */
 	struct mime_param *params;   /* of Content-Type, in order; charset=us-ascii filled in for a text without a type */
-	struct str id, description, encoding, md5, language, location; /* values unfolded, comments dropped; encoding: "7bit" when none */
-	struct str disposition;					       /* its type; empty: none */
+	struct str id, description, md5, location; /* unfolded */
+	struct str encoding;			   /* a token; "7bit" when none */
+	struct str language;			   /* tags and commas, without blanks and comments */
+	struct str disposition;			   /* its type; empty: none */
 	struct mime_param *disposition_params;
-	bool multipart;	     /* has (or could have) parts in the multipart sense; its children are the parts */
-	bool message;	     /* message/rfc822 or message/global; its one child is the message within */
+	bool multipart; /* its children are the parts; none when there is no boundary, or at a limit */
+	bool message;	/* message/rfc822 or message/global; its one child is the message within. None: encoded, or at a limit */
 	unsigned depth;
 };
 
@@ -54,7 +56,7 @@ struct str mime_param(const struct mime_param *list, struct str name);
 
 /*
  * Undoes base64 or quoted-printable, all others pass through. Never fails: what is no code is left out (base64) or
- * stays (quoted-printable). Line ends of `out` are as they come.
+ * stays (quoted-printable). Line ends of `out` are as they come. Nothing is added when `out` has no room for body.n octets.
  */
 void mime_decode(struct str encoding, struct str body, struct buf *out);
 

@@ -7,6 +7,7 @@
 #ifndef MBOX_VIEW_H
 #define MBOX_VIEW_H
 
+#include "base/buf.h"
 #include "mbox/user.h"
 
 enum mbox_row_mark {

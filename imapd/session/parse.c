@@ -48,8 +48,9 @@ static struct str take_run(struct parse *p, bool (*is)(char c))
 bool parse_try_word(struct parse *p, const char *word)
 {
 	struct str w = str_from(word);
+	char next = p->rest.n > w.n ? p->rest.p[w.n] : 0;
 
-	if (!str_istarts(p->rest, w) || (p->rest.n > w.n && parse_atom_char(p->rest.p[w.n])))
+	if (!str_istarts(p->rest, w) || (parse_atom_char(next) && next != '[')) /* BODY[ is a word and more */
 		return false;
 	p->rest = str_skip(p->rest, w.n);
 	return true;

@@ -58,24 +58,37 @@ static bool read_to(struct body *b, uint64_t n)
 	return got == (ssize_t)more;
 }
 
-bool body_header(struct body *b, struct str *header)
+/* Reads until the header is there with what follows it, or as much of it as counts. */
+static bool read_header(struct body *b)
 {
 	struct header_scan scan = { 0 };
 	size_t at = 0;
 
-	for (size_t n = HEADER_CHUNK; !b->header_known; n *= 2) {
+	for (size_t n = HEADER_CHUNK; scan.stop == HEADER_GOES_ON && at <= HEADER_OCTETS_MAX; n *= 2) {
 		if (!read_to(b, n))
 			return false;
 		header_scan(&scan, str_skip(buf_str(&b->bytes), at));
 		at = b->bytes.n;
 		if (at == b->size)
 			header_scan_end(&scan);
-		b->header_known = scan.stop != HEADER_GOES_ON || at >= MIME_HEADER_MAX;
 	}
-	if (at > 0) {
-		size_t n = scan.stop == HEADER_GOES_ON ? at : scan.length;
-		b->header = n < MIME_HEADER_MAX ? n : MIME_HEADER_MAX;
-		b->ended_well = scan.stop != HEADER_END_OF_MESSAGE;
+	return read_to(b, scan.length + 2);
+}
+
+/* As lib/mail has it in the tree: an empty line with CRLF ends the header too. */
+bool body_header(struct body *b, struct str *header)
+{
+	struct header_field f;
+
+	if (!b->header_known) {
+		if (!read_header(b))
+			return false;
+		struct header_iter it = header_begin(buf_str(&b->bytes));
+		while (header_next(&it, &f))
+			;
+		b->header = it.at + (it.stop == HEADER_NO_FIELD && str_starts(it.rest, STR("\r\n")) ? 2 : 0);
+		b->ended_well = it.stop != HEADER_END_OF_MESSAGE;
+		b->header_known = true;
 	}
 	*header = str_head(buf_str(&b->bytes), b->header);
 	return true;

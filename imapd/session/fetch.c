@@ -262,6 +262,7 @@ static void set_seen(struct fetching *f, const size_t *which, size_t n)
 			fresh[n_fresh++] = which[i];
 	if (n_fresh > 0)
 		mbox_view_store(f->s->view, fresh, n_fresh, &store, refused, &n_refused, NULL);
+	report_new_keywords(f->s);
 }
 
 static enum mbox_result fetch_sections(struct fetching *f, const size_t *which, size_t n, struct err *err)

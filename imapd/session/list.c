@@ -155,24 +155,61 @@ static bool is_selected(const struct session *s, const struct listing *l, const 
 	return (l->select & SELECT_SUBSCRIBED) || row->exists || row->children;
 }
 
-/* Tells all that are above a selected row, in one pass: each name is looked up once for each of its parts. */
+static size_t count_parts(struct str name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < name.n; i++)
+		n += name.p[i] == '.';
+	return n;
+}
+
+/* Room for rows of those that are only above subscribed names: lib/mbox has none for them. */
+static void make_room(struct listing *l, struct arena *arena)
+{
+	size_t most = l->n + 1;
+
+	for (size_t i = 0; i < l->n; i++)
+		most += l->rows[i].subscribed ? count_parts(l->rows[i].name) : 0;
+	struct mbox_folder_row *rows = arena_array(arena, most, sizeof(*rows));
+	for (size_t i = 0; i < l->n; i++)
+		rows[i] = l->rows[i];
+	l->rows = rows;
+	l->below = arena_array(arena, most, 1);
+}
+
+/* Tells all that are above row `i` what it is. */
+static void mark_above(struct listing *l, size_t i, unsigned what, struct table *by_name)
+{
+	ptrdiff_t dot;
+
+	for (struct str name = l->rows[i].name; what && (dot = str_rfind(name, '.')) > 0;) {
+		name = str_head(name, (size_t)dot);
+		struct mbox_folder_row *parent = table_get(by_name, name);
+		if (!parent && !(what & BELOW_SUBSCRIBED))
+			continue;
+		if (!parent) {
+			parent = &l->rows[l->n++];
+			parent->name = name;
+			table_set(by_name, name, parent);
+		}
+		l->below[parent - l->rows] |= (unsigned char)what;
+	}
+}
+
+/* In one pass: each name is looked up once for each of its parts. */
 static void mark_parents(const struct session *s, struct listing *l, struct arena *arena)
 {
 	scoped_table struct table by_name = { 0 };
+	size_t n = l->n;
 
-	l->below = arena_array(arena, l->n + 1, 1);
-	for (size_t i = 0; i < l->n; i++)
+	make_room(l, arena);
+	for (size_t i = 0; i < n; i++)
 		table_set(&by_name, l->rows[i].name, &l->rows[i]);
-	for (size_t i = 0; i < l->n; i++) {
-		unsigned what = (l->rows[i].subscribed ? BELOW_SUBSCRIBED : 0) |
-				(l->rows[i].exists && special_use(s, l->rows[i].name).n ? BELOW_SPECIAL : 0);
-		ptrdiff_t dot;
-		for (struct str name = l->rows[i].name; what && (dot = str_rfind(name, '.')) > 0;) {
-			name = str_head(name, (size_t)dot);
-			struct mbox_folder_row *parent = table_get(&by_name, name);
-			if (parent)
-				l->below[parent - l->rows] |= (unsigned char)what;
-		}
+	for (size_t i = 0; i < n; i++) {
+		bool special = l->rows[i].exists && special_use(s, l->rows[i].name).n > 0;
+		mark_above(l, i, (l->rows[i].subscribed ? BELOW_SUBSCRIBED : 0) | (special ? BELOW_SPECIAL : 0),
+			   &by_name);
 	}
 }
 

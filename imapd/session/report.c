@@ -44,12 +44,19 @@ void report_keywords(struct session *s)
 	s->told_keywords = v->keywords_changed;
 }
 
+void report_new_keywords(struct session *s)
+{
+	if (s->told_keywords != s->view->keywords_changed)
+		report_keywords(s);
+}
+
 void report_flags(struct session *s, size_t row, bool uid)
 {
 	struct buf *out = &s->wire.out;
 	struct mbox_view *v = s->view;
 	const struct mbox_row *m = &v->rows[row];
 
+	report_new_keywords(s);
 	buf_add(out, STR("* "));
 	put_number(out, row + 1);
 	buf_add(out, STR(" FETCH ("));
@@ -161,8 +168,7 @@ void report_news(struct session *s, enum report_what what, bool uid)
 		return;
 	}
 	bool gone = what == REPORT_ALL && s->view->n_gone > 0;
-	if (s->told_keywords != s->view->keywords_changed)
-		report_keywords(s);
+	report_new_keywords(s);
 	if (gone)
 		tell_gone(s);
 	tell_counts(s, gone);

@@ -18,8 +18,9 @@ void report_flags(struct session *s, size_t row, bool uid);
 /* Takes the mark off: the client knows, or has no need to. */
 void report_told(struct mbox_view *v, size_t row);
 
-/* "* FLAGS" and "* OK [PERMANENTFLAGS]". */
+/* "* FLAGS" and "* OK [PERMANENTFLAGS]"; the second only where a keyword is new: before its first use. */
 void report_keywords(struct session *s);
+void report_new_keywords(struct session *s);
 /* Counts ROW_RECENT. */
 size_t report_count_recent(const struct mbox_view *v);
 

@@ -118,7 +118,8 @@ static void run_session(struct talk *t, int fd)
 	arena_free(&t->arena);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		buf_free(&t->clients[i].in);
-	exit(0);
+	fflush(NULL);
+	exit(0); /* not _exit: a sanitizer looks for leaks */
 }
 
 static void open_client(struct talk *t)
@@ -400,29 +401,33 @@ static void make_home(struct talk *t)
 		mkdir(arena_printf(&t->arena, "%s/%s", t->home, folders[i]), 0700);
 }
 
+/* The whole script at once: a descriptor that is shared with the sessions would be read further by nobody knows whom. */
+static void read_script(struct talk *t, struct buf *out)
+{
+	scoped_fd int fd = open(t->file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fd_read_rest(fd, out) < 0)
+		fail(t, "%s", strerror(errno));
+}
+
 static void run_file(const char *file)
 {
 	struct talk t = { .file = file };
-	FILE *f = fopen(file, "re");
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t n;
+	struct buf script = { 0 };
 
-	if (!f)
-		fail(&t, "%s", strerror(errno));
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		t.clients[i].fd = -1;
 	t.now = &t.clients[1];
+	read_script(&t, &script);
 	make_home(&t);
-	while ((n = getline(&line, &room, f)) > 0) {
-		struct str s = str_of(line, (size_t)n - (line[n - 1] == '\n'));
+	for (struct str rest = buf_str(&script); rest.n > 0;) {
+		struct str line = arena_str(&t.arena, str_cut(&rest, '\n'));
 		t.line++;
-		if (s.n > 0 && s.p[0] != '#')
-			step(&t, s);
+		if (line.n > 0 && line.p[0] != '#')
+			step(&t, line);
 	}
 	meet_any(&t);
-	free(line);
-	fclose(f);
+	buf_free(&script);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		close_client(&t, &t.clients[i]);
 	remove_tree(t.home);

@@ -6,24 +6,9 @@
 
 #include "base/random.h"
 #include "io/fd.h"
-#include "mbox/scan.h"
+#include "mbox/delivery.h"
 
 enum { WRITE_CHUNK = 65536 };
-
-struct mbox_delivery {
-	struct mbox_folder folder;
-	int fd;
-	struct buf out; /* not yet given to the kernel */
-	int64_t size, bare_lf;
-	char last;	 /* byte before `out` */
-	bool pending_cr; /* the slice before ended with a CR, not yet in `out` */
-	bool already;
-	enum mbox_result failed;
-	struct err why;
-	struct buf stem;  /* of the name, before ",S=" */
-	struct buf final; /* name in new/; empty: it is not there yet */
-	char temp[64];	  /* name in tmp/; empty: it is not there any more */
-};
 
 bool mbox_already(const struct mbox_delivery *d)
 {
@@ -81,7 +66,7 @@ static enum mbox_result create_file(struct mbox_delivery *d, int64_t now_us, str
 	char temp[64];
 
 	snprintf(temp, sizeof(temp), "%lld.T%016llx", (long long)(now_us / 1000000), (unsigned long long)random_u64());
-	d->fd = mbox_file_open(d->folder.tmp, temp, O_WRONLY | O_CREAT | O_EXCL);
+	d->fd = mbox_file_open(d->folder.tmp, temp, O_RDWR | O_CREAT | O_EXCL);
 	if (d->fd < 0)
 		return mbox_failed(err, "cannot create a file in tmp/");
 	memcpy(d->temp, temp, sizeof(temp));
@@ -101,7 +86,7 @@ static enum mbox_result begin(struct mbox_delivery *d, int home, const struct mb
 		err_set(err, "no delivery id");
 		return MBOX_REFUSED;
 	}
-	if ((r = mbox_folder_open(home, o->folder, true, &d->folder, err)))
+	if ((r = mbox_folder_open(home, o->folder, !o->must_exist, &d->folder, err)))
 		return r;
 	if (o->again && o->id.n && (r = look_again(d, id, err)))
 		return r;
@@ -201,7 +186,8 @@ enum mbox_result mbox_place(struct mbox_delivery *d, struct err *err)
 		return keep_failure(d, mbox_failed(err, "cannot move the message to new/"), err);
 	d->temp[0] = '\0';
 	buf_add(&d->final, buf_str(&name));
-	return MBOX_OK;
+	/* whoever removes the folder has moved it away before: what lies in it then is lost */
+	return keep_failure(d, mbox_folder_there(&d->folder, err), err);
 }
 
 static enum mbox_result commit(struct mbox_delivery *d, struct err *err)

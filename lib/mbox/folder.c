@@ -5,24 +5,18 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/random.h"
-#include "base/time.h"
 #include "base/utf8.h"
 #include "io/fd.h"
 
-enum { FOLDER_NAME_MAX = 200, STALE_LINES_MAX = 1000 };
-
-#define RECORD "tayori-folder"
-#define LOCK "tayori-lock"
+enum { TREE_DEPTH_MAX = 8 };
 
 bool mbox_folder_ok(struct str name)
 {
-	if (name.n > FOLDER_NAME_MAX || !utf8_valid(name))
+	if (name.n > MBOX_FOLDER_NAME_MAX || !utf8_valid(name))
 		return false;
 	for (size_t i = 0; i < name.n; i++) {
 		char c = name.p[i];
@@ -33,9 +27,14 @@ bool mbox_folder_ok(struct str name)
 	return true;
 }
 
-static bool is_inbox(struct str name)
+bool mbox_is_inbox(struct str name)
 {
 	return name.n == 0 || str_ieq(name, STR("INBOX"));
+}
+
+void mbox_folder_path(struct str name, char out[MBOX_PATH_MAX])
+{
+	snprintf(out, MBOX_PATH_MAX, ".%.*s", STR_ARG(mbox_is_inbox(name) ? (struct str){ 0 } : name));
 }
 
 enum mbox_result mbox_failed(struct err *err, const char *format, ...)
@@ -60,7 +59,13 @@ enum mbox_result mbox_failed(struct err *err, const char *format, ...)
 	}
 }
 
-static int directory_open(int at, const char *name)
+enum mbox_result mbox_flush_failed(struct err *err, const char *what)
+{
+	mbox_failed(err, "cannot flush %s", what);
+	return MBOX_IO;
+}
+
+int mbox_directory_open(int at, const char *name)
 {
 	return openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
@@ -78,9 +83,9 @@ int mbox_file_open(int dir, const char *name, int flags)
 	return fd_take(&fd);
 }
 
-int mbox_walk(int dir, bool (*see)(void *ctx, struct str name, unsigned char type), void *ctx)
+static int walk(int dir, bool dots, bool (*see)(void *ctx, struct str name, unsigned char type), void *ctx)
 {
-	int fd = directory_open(dir, "."); /* a place in the directory of its own */
+	int fd = mbox_directory_open(dir, "."); /* a place in the directory of its own */
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!d) {
@@ -88,13 +93,66 @@ int mbox_walk(int dir, bool (*see)(void *ctx, struct str name, unsigned char typ
 		return -1;
 	}
 	errno = 0;
-	for (struct dirent *e; (e = readdir(d)); errno = 0)
-		if (e->d_name[0] != '.' && !see(ctx, str_from(e->d_name), e->d_type))
+	for (struct dirent *e; (e = readdir(d)); errno = 0) {
+		struct str name = str_from(e->d_name);
+		if (name.p[0] == '.' && (!dots || str_eq(name, STR(".")) || str_eq(name, STR(".."))))
+			continue;
+		if (!see(ctx, name, e->d_type))
 			break;
+	}
 	int saved = errno;
 	closedir(d);
 	errno = saved;
 	return saved ? -1 : 0;
+}
+
+int mbox_walk(int dir, bool (*see)(void *ctx, struct str name, unsigned char type), void *ctx)
+{
+	return walk(dir, false, see, ctx);
+}
+
+int mbox_walk_all(int dir, bool (*see)(void *ctx, struct str name, unsigned char type), void *ctx)
+{
+	return walk(dir, true, see, ctx);
+}
+
+struct removal {
+	int dir, depth, failed; /* errno of the first failure */
+};
+
+static int remove_tree(int at, const char *name, int depth);
+
+static bool remove_one(void *ctx, struct str name, unsigned char type)
+{
+	struct removal *r = ctx;
+
+	(void)type;
+	int failed = unlinkat(r->dir, name.p, 0);
+	if (failed && (errno == EISDIR || errno == EPERM))
+		failed = remove_tree(r->dir, name.p, r->depth + 1);
+	if (failed && errno != ENOENT && !r->failed)
+		r->failed = errno;
+	return true;
+}
+
+static int remove_tree(int at, const char *name, int depth)
+{
+	struct removal r = { .depth = depth };
+
+	if (depth > TREE_DEPTH_MAX)
+		return errno = ELOOP, -1;
+	scoped_fd int dir = mbox_directory_open(at, name);
+	r.dir = dir;
+	if (dir < 0 || mbox_walk_all(dir, remove_one, &r) < 0)
+		return -1;
+	if (r.failed)
+		return errno = r.failed, -1;
+	return unlinkat(at, name, AT_REMOVEDIR);
+}
+
+int mbox_remove_tree(int at, const char *name)
+{
+	return remove_tree(at, name, 0);
 }
 
 int mbox_move(int from, const char *old, int to, const char *new)
@@ -112,13 +170,6 @@ static enum mbox_result look(int dir, const char *name, bool *there, struct err 
 
 	*there = fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	return *there || errno == ENOENT ? MBOX_OK : mbox_failed(err, "cannot look for %s", name);
-}
-
-/* Not FULL, whatever errno says: something was changed, and may or may not be on disk. */
-static enum mbox_result flush_failed(struct err *err, const char *what)
-{
-	mbox_failed(err, "cannot flush %s", what);
-	return MBOX_IO;
 }
 
 /* Its UIDs would change under the users' clients: they are imported, or the folder stays as it is. */
@@ -139,7 +190,7 @@ static enum mbox_result check_foreign(const struct mbox_folder *f, struct err *e
 	return MBOX_OK;
 }
 
-static enum mbox_result make_directory(int at, const char *name, struct err *err)
+enum mbox_result mbox_make_directory(int at, const char *name, struct err *err)
 {
 	if (mkdirat(at, name, 0700) < 0 && errno != EEXIST)
 		return mbox_failed(err, "cannot create %s", name);
@@ -154,18 +205,18 @@ static enum mbox_result open_directories(struct mbox_folder *f, struct err *err)
 	bool made = false;
 
 	for (size_t i = 0; i < COUNT(names); i++) {
-		*fds[i] = directory_open(f->dir, names[i]);
+		*fds[i] = mbox_directory_open(f->dir, names[i]);
 		if (*fds[i] < 0 && errno == ENOENT) {
-			enum mbox_result r = make_directory(f->dir, names[i], err);
+			enum mbox_result r = mbox_make_directory(f->dir, names[i], err);
 			if (r)
 				return r;
-			*fds[i] = directory_open(f->dir, names[i]);
+			*fds[i] = mbox_directory_open(f->dir, names[i]);
 			made = true;
 		}
 		if (*fds[i] < 0)
 			return mbox_failed(err, "cannot open %s/", names[i]);
 	}
-	return made && fsync(f->dir) < 0 ? flush_failed(err, "a new folder") : MBOX_OK;
+	return made && fsync(f->dir) < 0 ? mbox_flush_failed(err, "a new folder") : MBOX_OK;
 }
 
 /* Another process may have made them and not flushed yet: as long as there is no record, each flushes. */
@@ -181,95 +232,7 @@ static enum mbox_result make_directories(struct mbox_folder *f, int home, bool i
 			return mbox_failed(err, "cannot create maildirfolder");
 	}
 	if (fsync(f->dir) < 0 || (!inbox && fsync(home) < 0))
-		return flush_failed(err, "a new folder");
-	return MBOX_OK;
-}
-
-static int lock_wait(int fd)
-{
-	const struct timespec pause = { .tv_nsec = 10000000 };
-	int64_t until = clock_mono_ms() + MBOX_LOCK_WAIT_MS;
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -1;
-		if (clock_mono_ms() >= until)
-			return errno = EWOULDBLOCK, -1;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
-static enum mbox_result lock_open(int dir, const char *name, int *out, struct err *err)
-{
-	scoped_fd int fd = mbox_file_open(dir, name, O_RDWR | O_CREAT);
-
-	if (fd < 0)
-		return mbox_failed(err, "cannot open %s", name);
-	if (lock_wait(fd) < 0) {
-		if (errno != EWOULDBLOCK)
-			return mbox_failed(err, "cannot lock %s", name);
-		err_set(err, "%s is held by another process for more than %d s", name, MBOX_LOCK_WAIT_MS / 1000);
-		return MBOX_BUSY;
-	}
-	*out = fd_take(&fd);
-	return MBOX_OK;
-}
-
-enum mbox_result mbox_folder_lock(struct mbox_folder *f, bool *dirty, struct err *err)
-{
-	struct stat st;
-	enum mbox_result r = lock_open(f->dir, LOCK, &f->lock, err);
-
-	if (r)
-		return r;
-	if (fstat(f->lock, &st) < 0) {
-		r = mbox_failed(err, "cannot read %s", LOCK);
-		fd_close(&f->lock);
-		return r;
-	}
-	*dirty = f->soiled = st.st_size > 0;
-	return MBOX_OK;
-}
-
-/* A killed process leaves what it wrote in the page cache, where the next one would take it for durable. */
-enum mbox_result mbox_folder_soil(struct mbox_folder *f, struct err *err)
-{
-	if (ftruncate(f->lock, 1) < 0)
-		return mbox_failed(err, "cannot mark %s", LOCK);
-	f->soiled = true;
-	return MBOX_OK;
-}
-
-void mbox_folder_unlock(struct mbox_folder *f, bool clean)
-{
-	/* should this fail, the next one flushes once more than it must */
-	if (clean && f->soiled && ftruncate(f->lock, 0) == 0)
-		f->soiled = false;
-	fd_close(&f->lock);
-}
-
-/*
- * Two folders of one user never share a UIDVALIDITY, so that a tag tells which folder it is of, and a folder created anew
- * gets a higher one (RFC 9051, 2.3.1.1): the home remembers the last. Should that file be lost, the clock alone is
- * enough, unless folders are created faster than one a second.
- */
-static enum mbox_result draw_uidvalidity(int home, uint32_t *out, struct err *err)
-{
-	scoped_fd int fd = -1;
-	char text[16] = "";
-	uint64_t last = 0, now = (uint64_t)(clock_wall_us() / 1000000);
-	enum mbox_result r = lock_open(home, "tayori-uidvalidity", &fd, err);
-
-	if (r)
-		return r;
-	ssize_t n = pread(fd, text, sizeof(text), 0);
-	struct str line = str_of(text, n > 0 ? (size_t)n : 0);
-	str_u64(str_cut(&line, '\n'), UINT32_MAX - 1, &last);
-	*out = (uint32_t)(last >= now ? last + 1 : now);
-	int length = snprintf(text, sizeof(text), "%u\n", *out);
-	if (pwrite(fd, text, (size_t)length, 0) != length || fsync(fd) < 0)
-		return mbox_failed(err, "cannot write tayori-uidvalidity");
+		return mbox_flush_failed(err, "a new folder");
 	return MBOX_OK;
 }
 
@@ -277,7 +240,7 @@ static enum mbox_result create_record(struct mbox_folder *f, int home, struct er
 {
 	struct mbox_record r = { .uidnext = 1 };
 	uint8_t id[16];
-	enum mbox_result result = draw_uidvalidity(home, &r.uidvalidity, err);
+	enum mbox_result result = mbox_draw_uidvalidity(home, &r.uidvalidity, err);
 
 	if (result)
 		return result;
@@ -294,7 +257,7 @@ static enum mbox_result prepare(struct mbox_folder *f, int home, bool inbox, str
 	if ((r = check_foreign(f, err)) || (r = make_directories(f, home, inbox, err)) ||
 	    (r = mbox_folder_lock(f, &dirty, err)))
 		return r;
-	r = look(f->dir, RECORD, &there, err);
+	r = look(f->dir, MBOX_RECORD, &there, err);
 	if (!r && !there)
 		r = create_record(f, home, err);
 	mbox_folder_unlock(f, false);
@@ -303,27 +266,38 @@ static enum mbox_result prepare(struct mbox_folder *f, int home, bool inbox, str
 
 static enum mbox_result open_all(int home, struct str name, bool create, struct mbox_folder *f, struct err *err)
 {
-	char path[FOLDER_NAME_MAX + 2] = ".";
-	bool inbox = is_inbox(name);
+	char path[MBOX_PATH_MAX];
+	struct stat st;
 	bool there;
 	enum mbox_result r = MBOX_OK;
 
-	if (!inbox)
-		snprintf(path, sizeof(path), ".%.*s", STR_ARG(name));
-	if (!inbox && create)
-		r = make_directory(home, path, err);
+	f->inbox = mbox_is_inbox(name);
+	mbox_folder_path(name, path);
+	if (!f->inbox && create)
+		r = mbox_make_directory(home, path, err);
 	if (r)
 		return r;
-	f->dir = directory_open(home, path);
+	f->dir = mbox_directory_open(home, path);
 	if (f->dir < 0 && errno == ENOENT) {
 		err_set(err, "there is no such folder");
 		return MBOX_MISSING;
 	}
-	if (f->dir < 0)
+	if (f->dir < 0 || fstat(home, &st) < 0)
 		return mbox_failed(err, "cannot open the folder");
-	if ((r = look(f->dir, RECORD, &there, err)))
+	f->home = st.st_ino;
+	if ((r = look(f->dir, MBOX_RECORD, &there, err)))
 		return r;
-	return there ? open_directories(f, err) : prepare(f, home, inbox, err);
+	return there ? open_directories(f, err) : prepare(f, home, f->inbox, err);
+}
+
+enum mbox_result mbox_folder_there(const struct mbox_folder *f, struct err *err)
+{
+	struct stat st;
+
+	if (f->inbox || (fstatat(f->dir, "..", &st, 0) == 0 && st.st_ino == f->home))
+		return MBOX_OK;
+	err_set(err, "the folder has been removed");
+	return MBOX_MISSING;
 }
 
 enum mbox_result mbox_folder_open(int home, struct str name, bool create, struct mbox_folder *f, struct err *err)
@@ -346,68 +320,4 @@ void mbox_folder_close(struct mbox_folder *f)
 	fd_close(&f->new);
 	fd_close(&f->tmp);
 	fd_close(&f->dir);
-}
-
-enum mbox_result mbox_folder_load(const struct mbox_folder *f, struct buf *bytes, struct arena *arena,
-				  struct mbox_record *out, struct err *err)
-{
-	scoped_fd int fd = mbox_file_open(f->dir, RECORD, O_RDONLY);
-	struct err why = { .at = -1 };
-
-	bytes->limit = MBOX_RECORD_BYTES_MAX;
-	if (fd < 0 || fd_read_rest(fd, bytes) < 0)
-		return mbox_failed(err, "cannot read %s", RECORD);
-	why.start = bytes->p;
-	if (mbox_record_parse(buf_str(bytes), arena, out, &why))
-		return MBOX_OK;
-	err_set(err, "%s is damaged at octet %td (%s): restore it, or the folder's UIDs are lost", RECORD, why.at,
-		why.text);
-	return MBOX_REFUSED;
-}
-
-/* Written in tmp/, so that what a crash leaves there is swept as any other leftover. */
-enum mbox_result mbox_folder_store(const struct mbox_folder *f, const struct mbox_record *r, struct err *err)
-{
-	scoped_buf struct buf text = { 0 };
-	char name[64];
-
-	mbox_record_format(r, &text);
-	snprintf(name, sizeof(name), "%s.%016llx", RECORD, (unsigned long long)random_u64());
-	scoped_fd int fd = mbox_file_open(f->tmp, name, O_WRONLY | O_CREAT | O_EXCL);
-	if (fd < 0)
-		return mbox_failed(err, "cannot create %s", RECORD);
-	if (fd_write_all(fd, buf_str(&text)) < 0 || fsync(fd) < 0 || renameat(f->tmp, name, f->dir, RECORD) < 0) {
-		enum mbox_result result = mbox_failed(err, "cannot write %s", RECORD);
-		unlinkat(f->tmp, name, 0);
-		return result;
-	}
-	return fsync(f->dir) < 0 ? flush_failed(err, RECORD) : MBOX_OK;
-}
-
-static enum mbox_result append_uidnext(const struct mbox_folder *f, uint32_t uidnext, struct err *err)
-{
-	scoped_buf struct buf line = { 0 };
-	scoped_fd int fd = mbox_file_open(f->dir, RECORD, O_WRONLY | O_APPEND);
-
-	mbox_record_uidnext(uidnext, &line);
-	if (fd < 0 || fd_write_all(fd, buf_str(&line)) < 0) /* at worst half a line, which nobody believes */
-		return mbox_failed(err, "cannot reserve UIDs in %s", RECORD);
-	return fsync(fd) < 0 ? flush_failed(err, RECORD) : MBOX_OK;
-}
-
-enum mbox_result mbox_folder_reserve(const struct mbox_folder *f, struct mbox_record *r, size_t n, struct err *err)
-{
-	uint32_t next;
-
-	if (__builtin_add_overflow(r->uidnext, n, &next)) {
-		err_set(err, "the folder has used up its UIDs");
-		return MBOX_REFUSED;
-	}
-	struct mbox_record after = *r;
-	after.uidnext = next;
-	enum mbox_result result = r->torn || r->stale > STALE_LINES_MAX ? mbox_folder_store(f, &after, err)
-									: append_uidnext(f, next, err);
-	if (!result)
-		r->uidnext = next;
-	return result;
 }

@@ -13,10 +13,4 @@ struct mbox_inner {
 	struct mbox_list list;
 };
 
-/*
- * Orders by uid, those without one at the end by arrival and base name. A file that was seen twice stays once; of two
- * messages with one uid, the earlier keeps it. Under the lock only.
- */
-void mbox_list_order(const struct mbox_folder *f, struct mbox_list *l);
-
 #endif

@@ -83,9 +83,10 @@ bool mbox_name_parse(struct str file, struct mbox_name *out)
 	return true;
 }
 
+static const char letters[] = "DFPRST"; /* in the order of the bits in mbox.h */
+
 uint32_t mbox_name_flags(struct str flags)
 {
-	static const char letters[] = "DFPRST"; /* in the order of the bits in mbox.h */
 	uint32_t bits = 0;
 
 	for (size_t i = 0; i < flags.n; i++) {
@@ -97,6 +98,16 @@ uint32_t mbox_name_flags(struct str flags)
 			bits |= (uint32_t)MBOX_KEYWORD_A << (c - 'a');
 	}
 	return bits;
+}
+
+size_t mbox_name_letters(uint32_t flags, char out[MBOX_LETTERS_MAX])
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < MBOX_LETTERS_MAX; i++)
+		if (flags & 1u << i)
+			out[n++] = i < sizeof(letters) - 1 ? letters[i] : (char)('a' + (i - (sizeof(letters) - 1)));
+	return n;
 }
 
 bool mbox_id_ok(struct str id)
@@ -145,6 +156,13 @@ static bool add_fields(struct str fields, struct buf *out)
 	return true;
 }
 
+/* Instead of a name that grew too long: what counts is the tag, the date and the flags. */
+static void add_short_stem(const struct mbox_name *old, struct buf *out)
+{
+	buf_addf(out, "%lld.L%016llx.long", old->seconds < 0 ? 0LL : (long long)old->seconds,
+		 (unsigned long long)random_u64());
+}
+
 /* Each letter once, so that the short name stays short. */
 static void add_letters(struct str flags, struct buf *out)
 {
@@ -171,9 +189,44 @@ void mbox_name_tag(const struct mbox_name *old, int64_t size, int64_t vsize, uin
 		buf_add(out, buf_str(&whole));
 		return;
 	}
-	buf_addf(out, "%lld.L%016llx.long", old->seconds < 0 ? 0LL : (long long)old->seconds,
-		 (unsigned long long)random_u64());
+	add_short_stem(old, out);
 	buf_add(out, buf_str(&tag));
 	buf_add(out, STR("2,"));
 	add_letters(old->flags, out);
+}
+
+/* In the order of ASCII, as maildir wants it; capitals that we do not know may be another program's. */
+static void add_flags(const struct mbox_name *old, uint32_t flags, struct buf *out)
+{
+	char ours[MBOX_LETTERS_MAX];
+	bool set[128] = { false };
+
+	for (size_t i = 0; i < old->flags.n; i++) {
+		char c = old->flags.p[i];
+		if (c >= 'A' && c <= 'Z' && !strchr(letters, c))
+			set[(int)c] = true;
+	}
+	for (size_t i = mbox_name_letters(flags, ours); i > 0; i--)
+		set[(int)ours[i - 1]] = true;
+	for (int c = 'A'; c <= 'z'; c++)
+		if (set[c])
+			buf_addc(out, (char)c);
+}
+
+void mbox_name_reflag(const struct mbox_name *old, uint32_t flags, struct buf *out)
+{
+	scoped_buf struct buf info = { 0 };
+
+	buf_add(&info, STR(":2,"));
+	add_flags(old, flags, &info);
+	if (old->base.n + info.n <= MBOX_NAME_MAX) {
+		buf_add(out, old->base);
+	} else {
+		add_short_stem(old, out);
+		if (old->size >= 0 && old->vsize >= 0)
+			buf_addf(out, ",S=%lld,W=%lld", (long long)old->size, (long long)old->vsize);
+		if (old->uid)
+			buf_addf(out, ",T=%u.%u", old->uidvalidity, old->uid);
+	}
+	buf_add(out, buf_str(&info));
 }

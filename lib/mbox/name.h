@@ -33,6 +33,16 @@ bool mbox_name_parse(struct str file, struct mbox_name *out);
 /* The flags as bits of mbox.h; what is no letter of a flag is passed over. */
 uint32_t mbox_name_flags(struct str flags);
 
+/* The letters of the flags, as they stand in a name. */
+enum { MBOX_LETTERS_MAX = 32 };
+size_t mbox_name_letters(uint32_t flags, char out[MBOX_LETTERS_MAX]);
+
+/*
+ * The name `old` with these flags. Capital letters that are no flag of ours stay. A name that would pass MBOX_NAME_MAX is
+ * replaced by a short one as mbox_name_tag does it.
+ */
+void mbox_name_reflag(const struct mbox_name *old, uint32_t flags, struct buf *out);
+
 /* 1 to MBOX_ID_MAX of A-Z a-z 0-9 - _ */
 bool mbox_id_ok(struct str id);
 

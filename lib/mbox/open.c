@@ -6,24 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/time.h"
 #include "io/fd.h"
 #include "mbox/inner.h"
-
-enum { LEFTOVER_S = 36 * 3600 };
-
-/* By ctime, which a restored or freshly written file has of today, whatever its other dates say. */
-static bool sweep_one(void *ctx, struct str file, unsigned char type)
-{
-	const struct mbox_folder *f = ctx;
-	struct stat st;
-
-	(void)type;
-	if (fstatat(f->tmp, file.p, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode) &&
-	    st.st_ctime < clock_wall_us() / 1000000 - LEFTOVER_S)
-		unlinkat(f->tmp, file.p, 0);
-	return true;
-}
 
 static enum mbox_result take_pop3_lock(struct mbox_inner *in, struct err *err)
 {
@@ -36,79 +20,6 @@ static enum mbox_result take_pop3_lock(struct mbox_inner *in, struct err *err)
 		return mbox_failed(err, "cannot lock tayori-pop3");
 	err_set(err, "another POP3 session is using the folder");
 	return MBOX_BUSY;
-}
-
-static enum mbox_result flush_names(const struct mbox_folder *f, struct err *err)
-{
-	/* cur/ first: a name that is in neither would be worse than one in both */
-	if (fsync(f->cur) == 0 && fsync(f->new) == 0)
-		return MBOX_OK;
-	mbox_failed(err, "cannot flush new names");
-	return MBOX_IO;
-}
-
-/*
- * What the one who was killed wrote may be in the page cache only, or, after a failed flush, not even be written any more.
- * So the record is written as a new file, and the names are flushed, before anyone is told of them.
- */
-static enum mbox_result recover(const struct mbox_inner *in, struct err *err)
-{
-	enum mbox_result r = flush_names(&in->folder, err);
-
-	return r ? r : mbox_folder_store(&in->folder, &in->record, err);
-}
-
-/* Makes sure of the sizes; the name's word is taken only if the file is as long as it says. */
-static bool sizes_sure(const struct mbox_folder *f, struct mbox_message *m)
-{
-	struct stat st;
-
-	if (m->size >= 0 && m->vsize >= m->size &&
-	    fstatat(mbox_message_dir(f, m), m->name.p, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-	    st.st_size == m->size)
-		return true;
-	return mbox_measure(f, m);
-}
-
-/* The message takes the uid and moves to cur/. False with errno. */
-static bool tag_one(struct mbox_inner *in, struct mbox_message *m, uint32_t uid)
-{
-	const struct mbox_folder *f = &in->folder;
-	scoped_buf struct buf text = { 0 };
-	struct mbox_name name;
-
-	if (!sizes_sure(f, m))
-		return false;
-	mbox_name_parse(m->name, &name);
-	mbox_name_tag(&name, m->size, m->vsize, in->record.uidvalidity, uid, &text);
-	bool stays = !m->in_new && str_eq(m->name, buf_str(&text)); /* its void tag was the one that it gets */
-	if (!stays && mbox_move(mbox_message_dir(f, m), m->name.p, f->cur, buf_cstr(&text)) < 0)
-		return false;
-	m->name = arena_str(&in->list.names, buf_str(&text));
-	mbox_name_parse(m->name, &name);
-	m->base_n = (uint16_t)name.base.n;
-	m->flags = mbox_name_flags(name.flags);
-	m->in_new = false;
-	m->uid = uid;
-	return true;
-}
-
-/*
- * Gives UIDs to the messages from `from` on. Those that get none leave the list: gone meanwhile, unreadable, or no room
- * for the name. None of that may keep the user from the others.
- */
-static void tag_all(struct mbox_inner *in, size_t from, uint32_t uid)
-{
-	struct mbox_list *l = &in->list;
-	size_t kept = from;
-
-	for (size_t i = from; i < l->n; i++, uid++) {
-		if (tag_one(in, &l->m[i], uid))
-			l->m[kept++] = l->m[i];
-		else if (errno != ENOENT)
-			mbox_list_skip(l, "cannot take in %.*s: %s", STR_ARG(l->m[i].name), strerror(errno));
-	}
-	l->n = kept;
 }
 
 static enum mbox_result assign(struct mbox_inner *in, struct err *err)
@@ -133,8 +44,8 @@ static enum mbox_result assign(struct mbox_inner *in, struct err *err)
 	}
 	if (r)
 		return r;
-	tag_all(in, from, first);
-	return flush_names(&in->folder, err);
+	mbox_take_all(&in->folder, in->record.uidvalidity, l, from, first);
+	return mbox_flush_names(&in->folder, err);
 }
 
 static enum mbox_result read_folder(struct mbox_inner *in, struct err *err)
@@ -145,8 +56,8 @@ static enum mbox_result read_folder(struct mbox_inner *in, struct err *err)
 	if (r)
 		return r;
 	r = mbox_folder_load(&in->folder, &in->record_bytes, &in->record_arena, &in->record, err);
-	if (!r && dirty && !(r = recover(in, err)))
-		in->record.torn = false;
+	if (!r && dirty)
+		r = mbox_folder_recover(&in->folder, &in->record, err);
 	if (!r)
 		r = mbox_scan(&in->folder, in->record.uidvalidity, in->record.uidnext, &in->list, err);
 	if (!r) {
@@ -157,19 +68,14 @@ static enum mbox_result read_folder(struct mbox_inner *in, struct err *err)
 	return r;
 }
 
-/* Files that got their tag here have their sizes in the name; another program may have dropped them. */
 static void measure_all(struct mbox_inner *in)
 {
 	struct mbox_list *l = &in->list;
 	size_t kept = 0;
 
-	for (size_t i = 0; i < l->n; i++) {
-		struct mbox_message *m = &l->m[i];
-		if ((m->size >= 0 && m->vsize >= m->size) || mbox_measure(&in->folder, m))
-			l->m[kept++] = *m;
-		else if (errno != ENOENT)
-			mbox_list_skip(l, "cannot read %.*s: %s", STR_ARG(m->name), strerror(errno));
-	}
+	for (size_t i = 0; i < l->n; i++)
+		if (mbox_sizes_known(&in->folder, l, &l->m[i]))
+			l->m[kept++] = l->m[i];
 	l->n = kept;
 }
 
@@ -182,7 +88,7 @@ static enum mbox_result open_inner(struct mbox_inner *in, int home, struct str f
 		r = take_pop3_lock(in, err);
 	if (r)
 		return r;
-	mbox_walk(in->folder.tmp, sweep_one, &in->folder);
+	mbox_sweep(&in->folder);
 	if ((r = read_folder(in, err)))
 		return r;
 	measure_all(in);

@@ -1,9 +1,10 @@
 #include "mbox/record.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base/hash.h"
-#include "mbox/mbox.h"
+#include "mbox/view.h"
 
 enum { CRC_DIGITS = 8 };
 
@@ -85,6 +86,44 @@ static const char *on_uidnext(struct mbox_record *r, struct str rest)
 	return NULL;
 }
 
+static const char *on_modseq(struct mbox_record *r, struct str rest)
+{
+	uint64_t v;
+
+	if (!str_u64(rest, MBOX_MODSEQ_MAX, &v) || v <= r->modseq)
+		return "bad modseq";
+	r->stale += r->modseq > 1;
+	r->modseq = v;
+	return NULL;
+}
+
+bool mbox_record_keyword_ok(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] <= ' ' || name.p[i] >= 0x7f || strchr("(){%*\"\\]", name.p[i]))
+			return false;
+	return name.n >= 1 && name.n <= MBOX_KEYWORD_OCTETS_MAX;
+}
+
+int mbox_record_keyword_find(const struct mbox_record *r, struct str name)
+{
+	for (int i = 0; i < MBOX_RECORD_KEYWORDS; i++)
+		if (r->keywords[i].n && str_ieq(r->keywords[i], name))
+			return i;
+	return -1;
+}
+
+static const char *on_keyword(struct mbox_record *r, struct str rest)
+{
+	struct str letter = str_cut(&rest, ' ');
+
+	if (letter.n != 1 || letter.p[0] < 'a' || letter.p[0] > 'z' || r->keywords[letter.p[0] - 'a'].n ||
+	    !mbox_record_keyword_ok(rest) || mbox_record_keyword_find(r, rest) >= 0)
+		return "bad keyword";
+	r->keywords[letter.p[0] - 'a'] = rest;
+	return NULL;
+}
+
 static const char *on_uidl(struct mbox_record *r, struct str rest)
 {
 	struct mbox_kept_uidl *u = &r->uidls[r->n_uidls];
@@ -106,6 +145,8 @@ static const struct {
 	{ "mailbox", on_mailbox },
 	{ "uidnext", on_uidnext },
 	{ "uidl", on_uidl },
+	{ "modseq", on_modseq },
+	{ "keyword", on_keyword },
 };
 
 enum { HEAD = 4 }; /* the first lines, in this order; after them come those from the last of the head on */
@@ -133,7 +174,7 @@ bool mbox_record_parse(struct str bytes, struct arena *arena, struct mbox_record
 {
 	size_t number = 0;
 
-	*out = (struct mbox_record){ 0 };
+	*out = (struct mbox_record){ .modseq = 1 };
 	if (bytes.n > MBOX_RECORD_BYTES_MAX || !make_room(bytes, arena, out))
 		return err_at(err, bytes, "too large");
 	while (bytes.n > 0) {
@@ -150,28 +191,45 @@ bool mbox_record_parse(struct str bytes, struct arena *arena, struct mbox_record
 	return number >= HEAD || err_at(err, bytes, "cut off");
 }
 
+__attribute__((format(printf, 2, 3))) static void add_linef(struct buf *out, const char *format, ...)
+{
+	char text[MBOX_RECORD_LINE_MAX];
+	va_list ap;
+
+	va_start(ap, format);
+	int n = vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	add_line(out, str_of(text, (size_t)n));
+}
+
 void mbox_record_uidnext(uint32_t uidnext, struct buf *out)
 {
-	char text[32];
-	int n = snprintf(text, sizeof(text), "uidnext %u", uidnext);
+	add_linef(out, "uidnext %u", uidnext);
+}
 
-	add_line(out, str_of(text, (size_t)n));
+void mbox_record_modseq(uint64_t modseq, struct buf *out)
+{
+	add_linef(out, "modseq %llu", (unsigned long long)modseq);
+}
+
+void mbox_record_keyword(unsigned letter, struct str name, struct buf *out)
+{
+	add_linef(out, "keyword %c %.*s", (char)('a' + letter), STR_ARG(name));
 }
 
 void mbox_record_format(const struct mbox_record *r, struct buf *out)
 {
-	char text[MBOX_RECORD_LINE_MAX];
-	int n = snprintf(text, sizeof(text), "uidvalidity %u", r->uidvalidity);
-
 	add_line(out, STR("tayori-folder 1"));
-	add_line(out, str_of(text, (size_t)n));
-	n = snprintf(text, sizeof(text), "mailbox %s", r->id);
-	add_line(out, str_of(text, (size_t)n));
+	add_linef(out, "uidvalidity %u", r->uidvalidity);
+	add_linef(out, "mailbox %s", r->id);
 	mbox_record_uidnext(r->uidnext, out);
-	for (size_t i = 0; i < r->n_uidls; i++) {
-		n = snprintf(text, sizeof(text), "uidl %u %.*s", r->uidls[i].uid, STR_ARG(r->uidls[i].text));
-		add_line(out, str_of(text, (size_t)n));
-	}
+	if (r->modseq > 1)
+		mbox_record_modseq(r->modseq, out);
+	for (unsigned i = 0; i < MBOX_RECORD_KEYWORDS; i++)
+		if (r->keywords[i].n)
+			mbox_record_keyword(i, r->keywords[i], out);
+	for (size_t i = 0; i < r->n_uidls; i++)
+		add_linef(out, "uidl %u %.*s", r->uidls[i].uid, STR_ARG(r->uidls[i].text));
 }
 
 struct str mbox_record_uidl(const struct mbox_record *r, uint32_t uid)

@@ -6,6 +6,8 @@
  *   mailbox 0123456789abcdef0123456789abcdef <crc>
  *   uidnext 1 <crc>
  *   uidnext 18 <crc>                          UIDs below 18 may have been given
+ *   modseq 1001 <crc>                         modseqs below 1001 may have been given; ascending
+ *   keyword a $Forwarded <crc>                what the letter 'a' in a file's flags stands for; each letter and name once
  *   uidl 17 UID17-1143 <crc>                  the unique id that POP3 shows for UID 17; ascending by UID
  *
  * <crc>: CRC-32C of what stands before it and its blank, 8 hex digits. Lines are appended one at a time and flushed before they
@@ -19,7 +21,10 @@
 #include "base/buf.h"
 #include "base/err.h"
 
-enum { MBOX_RECORD_LINE_MAX = 256, MBOX_RECORD_BYTES_MAX = 64 << 20 };
+enum { MBOX_RECORD_LINE_MAX = 256, MBOX_RECORD_BYTES_MAX = 64 << 20, MBOX_RECORD_KEYWORDS = 26 };
+
+/* RFC 7162: 63 bits. */
+#define MBOX_MODSEQ_MAX ((uint64_t)INT64_MAX)
 
 struct mbox_kept_uidl {
 	uint32_t uid;
@@ -29,23 +34,32 @@ struct mbox_kept_uidl {
 struct mbox_record {
 	uint32_t uidvalidity; /* never 0 */
 	uint32_t uidnext;     /* never 0 */
+	uint64_t modseq;      /* never 0; 1: none was ever given */
 	char id[33];
+	struct str keywords[MBOX_RECORD_KEYWORDS]; /* by letter; empty: the letter has no name */
 	struct mbox_kept_uidl *uidls;
 	size_t n_uidls;
 	size_t stale; /* lines that a later one has replaced */
 	bool torn;
 };
 
+/* An IMAP atom of at most 100 octets; keywords are compared without case. */
+bool mbox_record_keyword_ok(struct str name);
+/* The letter's number, or -1. */
+int mbox_record_keyword_find(const struct mbox_record *r, struct str name);
+
 /*
- * Reads the whole file. The UIDLs lie in `arena` and their text in `bytes`. False: damaged, or of a later version; err->at
+ * Reads the whole file. The UIDLs lie in `arena`, their text and keywords in `bytes`. False: damaged, or of a later version; err->at
  * is the offset of the line.
  */
 bool mbox_record_parse(struct str bytes, struct arena *arena, struct mbox_record *out, struct err *err);
 
 /* The whole file anew, without stale lines. */
 void mbox_record_format(const struct mbox_record *r, struct buf *out);
-/* The line that says that UIDs below `uidnext` may be given. */
+/* The lines that say what may be given from now on, and what a letter stands for. */
 void mbox_record_uidnext(uint32_t uidnext, struct buf *out);
+void mbox_record_modseq(uint64_t modseq, struct buf *out);
+void mbox_record_keyword(unsigned letter, struct str name, struct buf *out);
 
 /* The kept text, or the empty slice. */
 struct str mbox_record_uidl(const struct mbox_record *r, uint32_t uid);

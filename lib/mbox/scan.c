@@ -90,13 +90,27 @@ static bool see(void *ctx, struct str file, unsigned char type)
 	return true;
 }
 
-static int scan_both(struct scan *s)
+static int scan(struct scan *s, bool whole)
 {
 	s->in_new = true;
 	if (mbox_walk(s->f->new, see, s) < 0)
 		return -1;
 	s->in_new = false;
-	return mbox_walk(s->f->cur, see, s);
+	return whole ? mbox_walk(s->f->cur, see, s) : 0;
+}
+
+enum mbox_result mbox_scan_once(const struct mbox_folder *f, uint32_t uidvalidity, uint32_t uidnext, bool whole,
+				struct mbox_list *out, struct err *err)
+{
+	struct scan s = { .f = f, .list = out, .uidvalidity = uidvalidity, .uidnext = uidnext };
+
+	*out = (struct mbox_list){ 0 };
+	if (scan(&s, whole) < 0)
+		return mbox_failed(err, "cannot read the folder");
+	if (!s.too_many)
+		return MBOX_OK;
+	err_set(err, "more than %d messages in one folder", MBOX_MESSAGES_MAX);
+	return MBOX_REFUSED;
 }
 
 /*
@@ -106,21 +120,21 @@ static int scan_both(struct scan *s)
 enum mbox_result mbox_scan(const struct mbox_folder *f, uint32_t uidvalidity, uint32_t uidnext, struct mbox_list *out,
 			   struct err *err)
 {
-	struct scan s = { .f = f, .list = out, .uidvalidity = uidvalidity, .uidnext = uidnext };
 	struct stat before, after;
+	enum mbox_result r = MBOX_OK;
 
 	*out = (struct mbox_list){ 0 };
-	for (int try = 0; try < SCAN_TRIES; try++) {
+	for (int try = 0; try < SCAN_TRIES && !r; try++) {
 		mbox_list_free(out);
-		if (fstat(f->cur, &before) < 0 || scan_both(&s) < 0 || fstat(f->cur, &after) < 0)
+		if (fstat(f->cur, &before) < 0)
+			return mbox_failed(err, "cannot read the folder");
+		r = mbox_scan_once(f, uidvalidity, uidnext, true, out, err);
+		if (!r && fstat(f->cur, &after) < 0)
 			return mbox_failed(err, "cannot read the folder");
 		if (before.st_mtim.tv_sec == after.st_mtim.tv_sec && before.st_mtim.tv_nsec == after.st_mtim.tv_nsec)
 			break;
 	}
-	if (!s.too_many)
-		return MBOX_OK;
-	err_set(err, "more than %d messages in one folder", MBOX_MESSAGES_MAX);
-	return MBOX_REFUSED;
+	return r;
 }
 
 int64_t mbox_bare_lf(struct str s, char *last)

@@ -29,7 +29,9 @@ static void read_one(struct str in)
 	ASSERT(r.uidvalidity && r.uidnext);
 	mbox_record_format(&r, &out);
 	ASSERT(mbox_record_parse(buf_str(&out), &b, &again, &err));
-	ASSERT(again.uidnext == r.uidnext && again.n_uidls == r.n_uidls && again.stale == 0 && !again.torn);
+	for (unsigned i = 0; i < MBOX_RECORD_KEYWORDS; i++)
+		ASSERT(str_eq(again.keywords[i], r.keywords[i]));
+	ASSERT(again.modseq == r.modseq && again.uidnext == r.uidnext && again.n_uidls == r.n_uidls && again.stale == 0 && !again.torn);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -5,6 +5,8 @@
 
 #define HEAD "tayori-folder 1\nuidvalidity 7\nmailbox 0123456789abcdef0123456789abcdef\nuidnext 1\n"
 
+#define HUNDRED "x123456789x123456789x123456789x123456789x123456789x123456789x123456789x123456789x123456789x123456789"
+
 /* Each line gets its checksum. */
 static void sign(const char *text, struct buf *out)
 {
@@ -45,8 +47,26 @@ static const struct {
 	{ HEAD "uidl 2 a\nuidl 1 b\n", .bad_line = 5 },
 	{ HEAD "uidl 1 a123456789b123456789c123456789d123456789e123456789f123456789g1234567890\n", .bad_line = 4 },
 	{ HEAD "later 1\n", .bad_line = 4 },
+	{ HEAD "modseq 1\n", .bad_line = 4 },
+	{ HEAD "modseq\n", .bad_line = 4 },
+	{ HEAD "modseq 9\nmodseq 9\n", .bad_line = 5 },
+	{ HEAD "modseq 9223372036854775808\n", .bad_line = 4 },
+	{ HEAD "keyword\n", .bad_line = 4 },
+	{ HEAD "keyword a\n", .bad_line = 4 },
+	{ HEAD "keyword a \n", .bad_line = 4 },
+	{ HEAD "keyword A x\n", .bad_line = 4 },
+	{ HEAD "keyword ab x\n", .bad_line = 4 },
+	{ HEAD "keyword a b c\n", .bad_line = 4 },
+	{ HEAD "keyword a x(y\n", .bad_line = 4 },
+	{ HEAD "keyword a \\x\n", .bad_line = 4 },
+	{ HEAD "keyword a x]\n", .bad_line = 4 },
+	{ HEAD "keyword a \x80\n", .bad_line = 4 },
+	{ HEAD "keyword a x\nkeyword a y\n", .bad_line = 5 },
+	{ HEAD "keyword a Junk\nkeyword b junk\n", .bad_line = 5 },
+	{ HEAD "keyword a " HUNDRED "x\n", .bad_line = 4 },
 	{ HEAD, -1, 1 },
 	{ HEAD "uidnext 9\n", -1, 9 },
+	{ HEAD "modseq 9223372036854775807\nkeyword z " HUNDRED "\nkeyword a $Junk\nuidl 1 a\n", -1, 1 },
 	{ HEAD "uidl 3 UID3-7\nuidnext 4294967295\nuidl 4 x\n", -1, UINT32_MAX },
 };
 
@@ -136,16 +156,38 @@ START_TEST(damage_at_every_byte)
 }
 END_TEST
 
+START_TEST(modseq_and_keywords)
+{
+	scoped_buf struct buf in = { 0 };
+	scoped_arena struct arena a = { 0 };
+	struct mbox_record r;
+
+	sign(HEAD, &in);
+	ck_assert(mbox_record_parse(buf_str(&in), &a, &r, NULL));
+	ck_assert_uint_eq(r.modseq, 1);
+	sign("modseq 1001\nkeyword c $Forwarded\nmodseq 2001\nkeyword a NonJunk\n", &in);
+	ck_assert(mbox_record_parse(buf_str(&in), &a, &r, NULL));
+	ck_assert_uint_eq(r.modseq, 2001);
+	ck_assert_uint_eq(r.stale, 1);
+	ck_assert_str_is(r.keywords[0], STR("NonJunk"));
+	ck_assert_str_is(r.keywords[1], STR(""));
+	ck_assert_int_eq(mbox_record_keyword_find(&r, STR("$FORWARDED")), 2);
+	ck_assert_int_eq(mbox_record_keyword_find(&r, STR("$Forward")), -1);
+	ck_assert_int_eq(mbox_record_keyword_find(&r, STR("")), -1);
+}
+END_TEST
+
 START_TEST(format_again)
 {
 	scoped_buf struct buf in = { 0 }, out = { 0 }, want = { 0 };
 	scoped_arena struct arena a = { 0 };
 	struct mbox_record r;
 
-	sign(HEAD "uidnext 9\nuidl 3 three\nuidnext 12\n", &in);
+	sign(HEAD "keyword q Q\nuidnext 9\nmodseq 2\nuidl 3 three\nmodseq 5\nuidnext 12\nkeyword b B\n", &in);
 	ck_assert(mbox_record_parse(buf_str(&in), &a, &r, NULL));
 	mbox_record_format(&r, &out);
-	sign("tayori-folder 1\nuidvalidity 7\nmailbox 0123456789abcdef0123456789abcdef\nuidnext 12\nuidl 3 three\n",
+	sign("tayori-folder 1\nuidvalidity 7\nmailbox 0123456789abcdef0123456789abcdef\nuidnext 12\n"
+	     "modseq 5\nkeyword b B\nkeyword q Q\nuidl 3 three\n",
 	     &want);
 	ck_assert_str_is(buf_str(&out), buf_str(&want));
 }
@@ -153,4 +195,4 @@ END_TEST
 
 TEST_MAIN("mbox record", tcase_add_loop_test(tc, record_cases, 0, COUNT(records)); tcase_add_test(tc, kept_uidls);
 	  tcase_add_test(tc, torn_at_every_byte); tcase_add_test(tc, damage_at_every_byte);
-	  tcase_add_test(tc, format_again))
+	  tcase_add_test(tc, modseq_and_keywords); tcase_add_test(tc, format_again))

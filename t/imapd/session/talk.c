@@ -58,6 +58,18 @@ struct talk {
 	size_t n_any;
 };
 
+static void remove_tree(const char *path)
+{
+	pid_t pid = path[0] ? fork() : -1;
+
+	if (pid == 0) {
+		execlp("rm", "rm", "-rf", path, (char *)NULL);
+		_exit(127);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
 __attribute__((noreturn, format(printf, 2, 3))) static void fail(struct talk *t, const char *format, ...)
 {
 	va_list ap;
@@ -67,7 +79,8 @@ __attribute__((noreturn, format(printf, 2, 3))) static void fail(struct talk *t,
 	vfprintf(stderr, format, ap);
 	fprintf(stderr, "\n");
 	va_end(ap);
-	exit(1);
+	remove_tree(t->home);
+	_exit(1);
 }
 
 static void unescape(struct str text, struct buf *out)
@@ -317,19 +330,6 @@ static void for_files(struct talk *t, struct str folder, struct str pattern, con
 	}
 	if (!found)
 		fail(t, "no file is like %.*s", STR_ARG(pattern));
-}
-
-static void remove_tree(const char *path)
-{
-	char command[256];
-
-	snprintf(command, sizeof(command), "%s", path);
-	pid_t pid = fork();
-	if (pid == 0) {
-		execlp("rm", "rm", "-rf", command, (char *)NULL);
-		_exit(127);
-	}
-	waitpid(pid, NULL, 0);
 }
 
 static void expect_end(struct talk *t)

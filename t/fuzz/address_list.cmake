@@ -1,0 +1,1 @@
+tayori_fuzz(address_list NEEDS mail)

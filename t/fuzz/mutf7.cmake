@@ -1,0 +1,1 @@
+tayori_fuzz(mutf7 NEEDS mail)

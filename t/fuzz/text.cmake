@@ -1,0 +1,1 @@
+tayori_fuzz(text NEEDS mail)

@@ -20,7 +20,9 @@ static int compare(const void *pa, const void *pb)
 		c = a->arrival < b->arrival ? -1 : a->arrival > b->arrival;
 	if (c == 0)
 		c = str_cmp(mbox_message_base(a), mbox_message_base(b));
-	return c ? c : (int)a->in_new - (int)b->in_new;
+	if (c == 0)
+		c = (int)a->in_new - (int)b->in_new;
+	return c ? c : str_cmp(a->name, b->name);
 }
 
 /*

@@ -45,6 +45,50 @@ static size_t tagged(const struct mbox_list *l)
 	return n;
 }
 
+/* A walk over flags and facts together: both tables have the same keys. */
+struct pair {
+	struct mbox_walk flags, facts;
+};
+
+static int pair_begin(struct mbox_tx *tx, uint32_t folder, struct pair *p)
+{
+	int code = mbox_walk_begin(tx, DB_FLAGS, folder, 0, &p->flags);
+
+	if (code)
+		return code;
+	code = mbox_walk_begin(tx, DB_FACTS, folder, 0, &p->facts);
+	if (code)
+		mbox_walk_end(&p->flags);
+	return code;
+}
+
+static void pair_end(struct pair *p)
+{
+	mbox_walk_end(&p->flags);
+	mbox_walk_end(&p->facts);
+}
+
+static int next(struct pair *p, uint32_t *uid, struct mbox_flags_row *flags, struct mbox_facts_row *facts)
+{
+	uint32_t second = 0;
+	int code = mbox_walk_flags(&p->flags, uid, flags), code2 = mbox_walk_facts(&p->facts, &second, facts);
+
+	if (code != code2)
+		return code && code != MDB_NOTFOUND ? code : code2 && code2 != MDB_NOTFOUND ? code2 : MDB_CORRUPTED;
+	return !code && *uid != second ? MDB_CORRUPTED : code;
+}
+
+static uint8_t compare(const struct mbox_message *m, const struct mbox_flags_row *flags,
+		       const struct mbox_facts_row *facts)
+{
+	struct mbox_facts_row now = mbox_message_facts(m);
+	uint8_t what = m->flags != flags->flags ? PLAN_FLAGS : 0;
+
+	if (now.plain != facts->plain || now.in_new != facts->in_new || !str_eq(now.name, facts->name))
+		what |= PLAN_NAME;
+	return what;
+}
+
 struct tags {
 	struct mbox_plan *plan;
 	struct table tail; /* those without a uid, by base; filled when it is first needed */
@@ -52,8 +96,7 @@ struct tags {
 	bool changed;
 };
 
-/* The file that had the uid before, when it is there, under the same base name, beside another one with the same tag. */
-static struct mbox_message *rightful(struct tags *t, struct str base)
+static struct mbox_message *find_in_tail(struct tags *t, struct str base)
 {
 	struct mbox_list *l = &t->plan->list;
 
@@ -63,12 +106,19 @@ static struct mbox_message *rightful(struct tags *t, struct str base)
 	return table_get(&t->tail, base);
 }
 
-static void check_owner(struct tags *t, struct mbox_message *m, const struct mbox_facts_row *facts)
+/*
+ * Two files have the same tag: the one whose name the index knows keeps the UID; else, the one whose name begins as that
+ * does (its flags have changed).
+ */
+static void check_owner(struct tags *t, struct mbox_message *m, const struct mbox_flags_row *flags,
+			const struct mbox_facts_row *facts)
 {
 	struct str base = str_head(facts->name, facts->base_n);
-	struct mbox_message *other = str_eq(base, mbox_message_base(m)) ? NULL : rightful(t, base);
 
-	if (!other)
+	if (t->n == t->plan->list.n || compare(m, flags, facts) == 0)
+		return;
+	struct mbox_message *other = find_in_tail(t, base);
+	if (!other || (str_eq(base, mbox_message_base(m)) && compare(other, flags, facts) != 0))
 		return;
 	other->uid = m->uid;
 	m->uid = 0;
@@ -84,19 +134,20 @@ static void check_unknown(struct tags *t, const struct mbox_index_folder *d, str
 	t->changed = true;
 }
 
-static int check_tags(struct mbox_walk *w, const struct mbox_index_folder *d, struct tags *t)
+static int check_tags(struct pair *p, const struct mbox_index_folder *d, struct tags *t)
 {
 	struct mbox_message *m = t->plan->list.m;
+	struct mbox_flags_row flags;
 	struct mbox_facts_row facts;
 	size_t i = 0;
 	uint32_t uid;
 	int code;
 
-	while ((code = mbox_walk_facts(w, &uid, &facts)) == 0) {
+	while ((code = next(p, &uid, &flags, &facts)) == 0) {
 		for (; i < t->n && m[i].uid < uid; i++)
 			check_unknown(t, d, &m[i]);
 		if (i < t->n && m[i].uid == uid)
-			check_owner(t, &m[i++], &facts);
+			check_owner(t, &m[i++], &flags, &facts);
 	}
 	for (; i < t->n; i++)
 		check_unknown(t, d, &m[i]);
@@ -107,17 +158,17 @@ int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const 
 		   struct mbox_plan *plan)
 {
 	struct tags t = { .plan = plan };
-	struct mbox_walk w;
+	struct pair p;
 
 	mbox_list_order(f, &plan->list);
 	t.n = tagged(&plan->list);
 	if (d->number == 0)
 		return 0;
-	int code = mbox_walk_begin(tx, DB_FACTS, d->number, 0, &w);
+	int code = pair_begin(tx, d->number, &p);
 	if (code)
 		return code;
-	code = check_tags(&w, d, &t);
-	mbox_walk_end(&w);
+	code = check_tags(&p, d, &t);
+	pair_end(&p);
 	table_free(&t.tail);
 	if (t.changed)
 		mbox_list_order(f, &plan->list);
@@ -133,32 +184,6 @@ static void add_gone(struct mbox_plan *plan, uint32_t uid)
 			panic("out of memory: %zu messages", plan->gone_room);
 	}
 	plan->gone[plan->n_gone++] = uid;
-}
-
-static uint8_t compare(const struct mbox_message *m, const struct mbox_flags_row *flags,
-		       const struct mbox_facts_row *facts)
-{
-	struct mbox_facts_row now = mbox_message_facts(m);
-	uint8_t what = m->flags != flags->flags ? PLAN_FLAGS : 0;
-
-	if (now.plain != facts->plain || now.in_new != facts->in_new || !str_eq(now.name, facts->name))
-		what |= PLAN_NAME;
-	return what;
-}
-
-struct pair {
-	struct mbox_walk flags, facts;
-};
-
-/* Both tables have the same keys. */
-static int next(struct pair *p, uint32_t *uid, struct mbox_flags_row *flags, struct mbox_facts_row *facts)
-{
-	uint32_t second = 0;
-	int code = mbox_walk_flags(&p->flags, uid, flags), code2 = mbox_walk_facts(&p->facts, &second, facts);
-
-	if (code != code2)
-		return code && code != MDB_NOTFOUND ? code : code2 && code2 != MDB_NOTFOUND ? code2 : MDB_CORRUPTED;
-	return !code && *uid != second ? MDB_CORRUPTED : code;
 }
 
 static int compare_all(struct pair *p, bool whole, size_t n, struct mbox_plan *plan)
@@ -198,13 +223,9 @@ int mbox_plan_compare(struct mbox_tx *tx, const struct mbox_index_folder *d, boo
 		memset(plan->what, PLAN_ADD, n);
 		return 0;
 	}
-	if ((code = mbox_walk_begin(tx, DB_FLAGS, d->number, 0, &p.flags)))
+	if ((code = pair_begin(tx, d->number, &p)))
 		return code;
-	code = mbox_walk_begin(tx, DB_FACTS, d->number, 0, &p.facts);
-	if (!code) {
-		code = compare_all(&p, whole, tagged(&plan->list), plan);
-		mbox_walk_end(&p.facts);
-	}
-	mbox_walk_end(&p.flags);
+	code = compare_all(&p, whole, tagged(&plan->list), plan);
+	pair_end(&p);
 	return code;
 }

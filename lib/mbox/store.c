@@ -15,28 +15,25 @@ static uint32_t new_flags(const struct mbox_store *s, uint32_t old)
 
 /* ---- changing flags ---- */
 
-struct choice {
+struct store {
+	struct mbox_items all; /* first, so that act finds the rest */
 	const struct mbox_store *how;
-	const size_t *which;
-	size_t n;
-	size_t *refused;
-	size_t *n_refused;
 };
 
 /* What has to be changed: rows that are there, may be changed, and are not so already. The view is up to date. */
-static void choose(struct mbox_items *all, const struct choice *c)
+static void choose(struct store *s, const size_t *which, size_t n, size_t *refused, size_t *n_refused)
 {
-	*c->n_refused = 0;
-	for (size_t i = 0; i < c->n; i++) {
-		ASSERT(c->which[i] < all->v->n);
-		const struct mbox_row *row = &all->v->rows[c->which[i]];
-		uint32_t flags = new_flags(c->how, row->flags);
+	struct mbox_items *all = &s->all;
+
+	for (size_t i = 0; i < n; i++) {
+		ASSERT(which[i] < all->v->n);
+		const struct mbox_row *row = &all->v->rows[which[i]];
 		if (row->marks & ROW_GONE)
 			continue;
-		if (row->modseq > c->how->unchanged_since)
-			c->refused[(*c->n_refused)++] = c->which[i];
-		else if (flags != row->flags)
-			all->items[all->n++] = (struct mbox_item){ .uid = row->uid, .flags = flags };
+		if (row->modseq > s->how->unchanged_since)
+			refused[(*n_refused)++] = which[i];
+		else if (new_flags(s->how, row->flags) != row->flags)
+			all->items[all->n++].uid = row->uid;
 	}
 }
 
@@ -47,7 +44,7 @@ static int rename_one(struct mbox_items *all, struct mbox_item *item, const stru
 	struct mbox_name parsed;
 	int cur = all->v->inner->place.f.cur;
 
-	(void)flags;
+	item->flags = new_flags(((struct store *)all)->how, flags); /* `flags` may be newer than the view */
 	if (!mbox_name_parse(str_from(name), &parsed))
 		return EINVAL;
 	mbox_name_reflag(&parsed, item->flags, &to);
@@ -116,18 +113,18 @@ static enum mbox_result change_files(struct mbox_items *all, struct err *err)
 enum mbox_result mbox_view_store(struct mbox_view *v, const size_t *which, size_t n, const struct mbox_store *s,
 				 size_t *refused, size_t *n_refused, struct err *err)
 {
-	struct mbox_items all = { 0 };
-	enum mbox_result r = mbox_view_lock(v, &all.d, err);
+	struct store store = { .how = s };
+	enum mbox_result r = mbox_view_lock(v, &store.all.d, err);
 
 	*n_refused = 0;
 	if (r)
 		return r;
-	mbox_items_begin(&all, v, n);
-	all.act = rename_one;
-	choose(&all, &(struct choice){ s, which, n, refused, n_refused });
-	if (all.n > 0)
-		r = change_files(&all, err);
-	mbox_items_free(&all);
+	mbox_items_begin(&store.all, v, n);
+	store.all.act = rename_one;
+	choose(&store, which, n, refused, n_refused);
+	if (store.all.n > 0)
+		r = change_files(&store.all, err);
+	mbox_items_free(&store.all);
 	return mbox_view_unlock(v, r, err);
 }
 

@@ -310,16 +310,16 @@ static int write_all(struct mbox_tx *tx, void *ctx)
 	const char *id = w->s->p->record.id;
 	struct mbox_index_folder *d = &w->out, there;
 	int code = mbox_row_folder(tx, id, &there);
+	bool fresh = w->s->d.number == 0;
 
 	*d = w->s->d;
-	if (code == MDB_NOTFOUND) {
-		code = mbox_row_number(tx, &d->number);
-	} else if (!code && d->number == 0) { /* of another record with this id */
+	if (!code && fresh) /* of another record with this id */
 		code = mbox_row_folder_remove(tx, id, there.number);
-		if (!code)
-			code = mbox_row_number(tx, &d->number);
-	} else if (!code) {
+	else if (!code)
 		d->recent_from = there.recent_from; /* is claimed without the lock */
+	if (fresh && (!code || code == MDB_NOTFOUND)) {
+		code = mbox_row_number(tx, &d->number);
+		d->changes_floor = d->gone_floor = d->modseq; /* of what was before, the logs know nothing */
 	}
 	if (!code)
 		code = apply_plan(tx, d, &w->s->plan);

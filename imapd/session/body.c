@@ -96,6 +96,8 @@ bool body_header(struct body *b, struct str *header)
 
 bool body_whole(struct body *b, struct str *message)
 {
+	if (b->size > BODY_TREE_MAX)
+		return errno = EFBIG, false;
 	if (!read_to(b, b->size))
 		return false;
 	*message = buf_str(&b->bytes);

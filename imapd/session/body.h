@@ -10,7 +10,10 @@
 #include "mail/mime.h"
 #include "session.h"
 
-enum { BODY_WHOLE_MAX = 1 << 20 /* smaller files are read at once */ };
+enum {
+	BODY_WHOLE_MAX = 1 << 20, /* smaller files are read at once */
+	BODY_TREE_MAX = 256 << 20, /* larger ones have no parts here: EFBIG */
+};
 
 /* A part of the file, or a text that was made from it. */
 struct extent {
@@ -45,7 +48,7 @@ struct body {
 struct body *body_open(struct session *s, size_t row);
 void body_forget(struct session *s);
 
-/* False: the file cannot be read, or has become shorter. */
+/* False with errno: the file cannot be read, or has become shorter. */
 bool body_header(struct body *b, struct str *header);
 bool body_whole(struct body *b, struct str *message);
 bool body_tree(struct body *b, struct str *message, const struct mime_part **root);

@@ -16,7 +16,7 @@ struct fetching {
 	struct request *r;
 	const struct fetch *fetch;
 	unsigned items;	/* with those that nobody has asked for in words */
-	size_t missing;
+	size_t missing, failed;
 };
 
 static void put_two(struct buf *out, int n)
@@ -160,22 +160,27 @@ static void put_literal_head(struct buf *out, const struct section *section, uin
 	buf_add(out, STR("}\r\n"));
 }
 
+static void put_nil(struct buf *out, const struct section *section)
+{
+	next_item(out, section->name);
+	if (section->partial.has)
+		buf_addf(out, "<%u>", section->partial.from);
+	buf_add(out, STR(" NIL"));
+}
+
 /* False: the file cannot be read further, when its length has been told already. */
 static bool put_section(struct fetching *f, const struct section *section, struct body *b)
 {
-	struct buf *out = &f->s->wire.out;
 	scoped_buf struct buf made = { 0 };
 	struct extent x = { 0 };
 	uint64_t size = 0;
 
 	enum section_found found = section_find(section, b, &made, &x);
-	if (found == SECTION_FAILED || (found == SECTION_FOUND && !extent_size(b, &x, &size)))
-		return false;
-	if (found == SECTION_NIL) {
-		next_item(out, section->name);
-		if (section->partial.has)
-			buf_addf(out, "<%u>", section->partial.from);
-		buf_add(out, STR(" NIL"));
+	if (found == SECTION_FOUND && !extent_size(b, &x, &size))
+		found = SECTION_FAILED;
+	f->failed += found == SECTION_FAILED;
+	if (found != SECTION_FOUND) {
+		put_nil(&f->s->wire.out, section);
 		return true;
 	}
 	uint64_t from = 0, to = size;
@@ -183,7 +188,7 @@ static bool put_section(struct fetching *f, const struct section *section, struc
 		from = section->partial.from < size ? section->partial.from : size;
 		to = section->partial.n < size - from ? from + section->partial.n : size;
 	}
-	put_literal_head(out, section, to - from);
+	put_literal_head(&f->s->wire.out, section, to - from);
 	return extent_send(b, &x, from, to, &f->s->wire);
 }
 
@@ -244,8 +249,11 @@ static enum mbox_result fetch_one(struct fetching *f, size_t row, struct err *er
 		put_sections(f, b);
 		buf_add(out, STR(")\r\n"));
 		wire_tide(&f->s->wire);
-	} else {
+	} else if (!result && wanted(f->items) && !kept.seen) {
 		f->missing++;
+	} else if (!result) {
+		f->missing += errno == ENOENT;
+		f->failed += errno != ENOENT;
 	}
 	buf_free(&kept.text);
 	return result;
@@ -333,6 +341,10 @@ void cmd_fetch(struct session *s, struct request *r)
 		fetch_rows(&f, rows.which, rows.n);
 	if (!asks_for_pieces(&fetch))
 		body_forget(s);
-	if (answer_mbox(r, result, &err, "NONEXISTENT") && f.missing > 0)
+	if (!answer_mbox(r, result, &err, "NONEXISTENT"))
+		return;
+	if (f.failed > 0)
+		answer_no(r, "UNAVAILABLE", "some of the messages cannot be read");
+	else if (f.missing > 0 && !r->uid) /* a UID that is no more is nothing wrong (RFC 3501, 6.4.8) */
 		answer_no(r, "EXPUNGEISSUED", "some of the messages are no more");
 }

@@ -4,7 +4,12 @@
 #include <stdarg.h>
 #include <sys/socket.h>
 
-enum { READ_CHUNK = 16 * 1024, HEAD_KEPT = 1000 /* of what is thrown away: enough for a tag */, TAIL_KEPT = 32 };
+enum {
+	READ_CHUNK = 16 * 1024,
+	OUT_KEPT = 128 * 1024, /* room that stays: one large answer must not cost memory for the rest of the session */
+	HEAD_KEPT = 1000,      /* of what is thrown away: enough for a tag */
+	TAIL_KEPT = 32,	       /* and enough for the announcement of a literal */
+};
 
 bool wire_flush(struct wire *w)
 {
@@ -19,6 +24,8 @@ bool wire_flush(struct wire *w)
 		else
 			rest = str_skip(rest, (size_t)n);
 	}
+	if (w->out.room > OUT_KEPT)
+		buf_free(&w->out);
 	buf_reset(&w->out);
 	return !w->broken;
 }

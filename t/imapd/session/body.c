@@ -168,9 +168,21 @@ static double read_in_pieces(size_t n)
 	return took;
 }
 
+/* The best of some: others use this machine too. */
+static double best(size_t n)
+{
+	double least = read_in_pieces(n);
+
+	for (int i = 0; i < 4; i++) {
+		double took = read_in_pieces(n);
+		least = took < least ? took : least;
+	}
+	return least;
+}
+
 START_TEST(growth)
 {
-	double once = read_in_pieces(8 << 20), twice = read_in_pieces(16 << 20);
+	double once = best(4 << 20), twice = best(8 << 20);
 
 	ck_assert_msg(twice < once * 3.5 + CLOCKS_PER_SEC / 20, "%f, then %f", once, twice);
 }

@@ -18,6 +18,7 @@
  *	S: pattern          the next line matches: * and ? are as in a shell, brackets are plain, escapes as above
  *	S* pattern          lines are passed over until one matches
  *	S~ pattern          the next lines match this and the S~ lines beside it, in any order
+ *	S= NAME BEGINNING   lines are passed over until one begins so; the number behind that stands for %NAME% in C: lines
  *	S- END              the session ends, without a further word
  */
 #include <dirent.h>
@@ -56,6 +57,10 @@ struct talk {
 	struct client clients[CLIENTS_MAX], *now;
 	struct str any[64]; /* patterns of S~ that have not been met */
 	size_t n_any;
+	struct {
+		struct str name, value;
+	} kept[10];
+	size_t n_kept;
 };
 
 static void remove_tree(const char *path)
@@ -180,11 +185,25 @@ static void read_some(struct talk *t, int64_t ms)
 		t->now->closed = true;
 }
 
+/* %NAME% becomes what was kept. */
+static struct str put_kept(struct talk *t, struct str text)
+{
+	for (size_t i = 0; i < t->n_kept; i++) {
+		const char *name = arena_printf(&t->arena, "%%%.*s%%", STR_ARG(t->kept[i].name));
+		const char *line = arena_str(&t->arena, text).p, *at = strstr(line, name);
+		if (at)
+			text = str_from(arena_printf(&t->arena, "%.*s%.*s%s", (int)(at - line), line,
+						     STR_ARG(t->kept[i].value), at + strlen(name)));
+	}
+	return text;
+}
+
 static void say(struct talk *t, struct str text, bool end)
 {
 	struct buf once = { 0 }, out = { 0 };
 	uint64_t times = 1;
 
+	text = put_kept(t, text);
 	if (!end && str_eat(&text, '@') && !str_u64(str_cut(&text, '*'), 100000000, &times))
 		fail(t, "@N*text");
 	unescape(text, &once);
@@ -255,6 +274,21 @@ static void expect_later(struct talk *t, struct str pattern)
 {
 	while (!matches(t, next_line(t, pattern), pattern))
 		;
+}
+
+static void keep_number(struct talk *t, struct str name, struct str beginning)
+{
+	struct str line;
+
+	do
+		line = next_line(t, beginning);
+	while (!str_starts(line, beginning));
+	line = str_skip(line, beginning.n);
+	size_t n = 0;
+	while (n < line.n && ascii_digit(line.p[n]))
+		n++;
+	t->kept[t->n_kept].name = arena_str(&t->arena, name);
+	t->kept[t->n_kept++].value = str_head(line, n);
 }
 
 static void meet_any(struct talk *t)
@@ -384,7 +418,10 @@ static void step(struct talk *t, struct str line)
 			expect_later(t, line);
 		else if (str_eq(verb, STR("S~")))
 			t->any[t->n_any++] = arena_str(&t->arena, line);
-		else if (str_eq(whole, STR("S- END")))
+		else if (str_eq(verb, STR("S="))) {
+			struct str name = str_cut(&line, ' ');
+			keep_number(t, name, line);
+		} else if (str_eq(whole, STR("S- END")))
 			expect_end(t);
 		else
 			fail(t, "not understood: %.*s", STR_ARG(whole));

@@ -78,7 +78,7 @@ static void drop_forwarded(struct flags *f)
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->n; i++)
-		if (!str_ieq(f->keywords[i], STR("$Forwarded")))
+		if (!flags_is_forwarded(f->keywords[i]))
 			f->keywords[n++] = f->keywords[i];
 	f->n = n;
 }

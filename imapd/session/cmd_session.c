@@ -1,6 +1,5 @@
 /* Commands that need no folder: CAPABILITY NOOP LOGOUT ID ENABLE IDLE NAMESPACE, and those of the time before the login. */
 #include "commands.h"
-#include "report.h"
 
 enum { ID_PAIRS_MAX = 30 };
 
@@ -99,9 +98,6 @@ void cmd_enable(struct session *s, struct request *r)
 void cmd_idle(struct session *s, struct request *r)
 {
 	if (!request_end(r))
-		return;
-	report_news(s, REPORT_ALL, false);
-	if (s->over)
 		return;
 	buf_add(&s->idle_tag, r->tag);
 	wire_put(&s->wire, STR("+ idling\r\n"));

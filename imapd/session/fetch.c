@@ -9,6 +9,8 @@
 #include "rows.h"
 #include "vanished.h"
 
+static const int64_t DATE_LAST = 253402300799; /* of the year 9999 */
+
 enum { SEEN_AT_ONCE = 32 /* messages whose \Seen goes to the disk together, before they are sent */ };
 
 struct fetching {
@@ -25,10 +27,12 @@ static void put_two(struct buf *out, int n)
 	buf_addc(out, (char)('0' + n % 10));
 }
 
+/* The year has four digits, whatever a file's name may say. */
 static void put_date(struct buf *out, int64_t seconds)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	int64_t days = seconds / 86400 - (seconds % 86400 < 0);
+	seconds = seconds < 0 ? 0 : seconds > DATE_LAST ? DATE_LAST : seconds;
+	int64_t days = seconds / 86400;
 	int rest = (int)(seconds - days * 86400), year, month, day;
 
 	date_from_days(days, &year, &month, &day);

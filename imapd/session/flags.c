@@ -10,6 +10,11 @@ static const struct {
 
 static const struct str forwarded = STR("$Forwarded");
 
+bool flags_is_forwarded(struct str keyword)
+{
+	return str_ieq(keyword, forwarded);
+}
+
 static bool system_flag(struct parse *p, struct flags *out)
 {
 	struct parse at = *p;
@@ -34,7 +39,7 @@ static bool take_flag(struct parse *p, struct flags *out)
 		return system_flag(p, out);
 	if (!parse_atom(p, &name))
 		return false;
-	if (str_ieq(name, forwarded))
+	if (flags_is_forwarded(name))
 		out->system |= MBOX_PASSED;
 	if (out->n == FLAGS_KEYWORDS_MAX)
 		return parse_wrong(p, "too many flags");
@@ -74,11 +79,6 @@ bool flags_parse(struct parse *p, struct flags *out)
 	return take_flags(p, out);
 }
 
-static bool is_forwarded(const char *keyword)
-{
-	return str_ieq(str_from(keyword), forwarded);
-}
-
 static void put_one(struct buf *out, struct str name, bool *first)
 {
 	if (!*first)
@@ -101,7 +101,7 @@ void flags_put(struct buf *out, const struct mbox_view *v, uint32_t flags, bool 
 		put_one(out, forwarded, &first);
 	for (uint32_t left = flags / MBOX_KEYWORD_A; left; left &= left - 1) {
 		const char *name = v->keywords[__builtin_ctz(left)];
-		if (name && !((flags & MBOX_PASSED) && is_forwarded(name)))
+		if (name && !((flags & MBOX_PASSED) && flags_is_forwarded(str_from(name))))
 			put_one(out, str_from(name), &first);
 	}
 	buf_addc(out, ')');
@@ -115,14 +115,14 @@ void flags_put_all(struct buf *out, const struct mbox_view *v)
 		put_one(out, system_flags[i].name, &first);
 	put_one(out, forwarded, &first);
 	for (size_t i = 0; i < MBOX_KEYWORDS_MAX; i++)
-		if (v->keywords[i] && !is_forwarded(v->keywords[i]))
+		if (v->keywords[i] && !flags_is_forwarded(str_from(v->keywords[i])))
 			put_one(out, str_from(v->keywords[i]), &first);
 }
 
 /* $Forwarded needs no letter; where another program has given it one, both count. */
 uint32_t flags_bit(struct mbox_view *v, struct str keyword, bool make, struct err *err)
 {
-	bool passed = str_ieq(keyword, forwarded);
+	bool passed = flags_is_forwarded(keyword);
 	uint32_t letter = mbox_view_keyword(v, keyword, make && !passed, err);
 
 	return letter | (passed ? MBOX_PASSED : 0);

@@ -26,7 +26,8 @@ void flags_put(struct buf *out, const struct mbox_view *v, uint32_t flags, bool 
 /* All that a message here can have, as FLAGS tells them; without brackets. */
 void flags_put_all(struct buf *out, const struct mbox_view *v);
 
-/* The bit of a keyword or system flag by name for SEARCH KEYWORD; 0: no message has it. */
+bool flags_is_forwarded(struct str keyword);
+/* The bits of a keyword; `make`: it becomes one of the folder. 0: no message has it, or no letter is left. */
 uint32_t flags_bit(struct mbox_view *v, struct str keyword, bool make, struct err *err);
 
 #endif

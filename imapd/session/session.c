@@ -77,7 +77,10 @@ static void idle(struct session *s)
 {
 	int64_t until = clock_mono_ms() + s->conf->imap_session_timeout;
 
-	for (unsigned n = 0; !s->over; n++) {
+	for (unsigned n = 0; !s->over && !s->wire.broken; n++) {
+		report_news(s, REPORT_ALL, false); /* first of all for one that has just woken up because of it */
+		if (s->over)
+			return;
 		if (!wire_unread(&s->wire) && wire_flush(&s->wire) && n % IDLE_SLEEP_EACH == 0 && sleep_try(s))
 			return;
 		if (wait_for_input(s, IDLE_LOOK_MS)) {
@@ -86,8 +89,6 @@ static void idle(struct session *s)
 		}
 		if (clock_mono_ms() > until)
 			session_give_up(s, WIRE_SILENT);
-		else
-			report_news(s, REPORT_ALL, false);
 	}
 }
 

@@ -1,5 +1,5 @@
 /*
- * talk FILE... - conversations with a session on a mailbox of its own; each file has a fresh one. A file is lines:
+ * talk FILE... | --session HOME FD - conversations with a session on a mailbox of its own; each file has a fresh one. A file is lines:
  *
  *	set NAME VALUE      a parameter, before the first other line
  *	mail FOLDER NAME TEXT
@@ -118,7 +118,7 @@ static void fill_conf(struct talk *t, struct imapsession_conf *conf)
 }
 
 /* In the session's own process, as imapsession runs it. */
-static void run_session(struct talk *t, int fd)
+__attribute__((noreturn)) static void run_session(struct talk *t, int fd)
 {
 	struct imapsession_conf conf;
 	int home = open(t->home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -471,9 +471,22 @@ static void run_file(const char *file)
 	arena_free(&t.arena);
 }
 
+/* For agree.py: one session, on a descriptor that it has from there. */
+__attribute__((noreturn)) static void run_one(const char *home, const char *fd)
+{
+	struct talk t = { .file = "session" };
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		t.clients[i].fd = -1;
+	snprintf(t.home, sizeof(t.home), "%s", home);
+	run_session(&t, atoi(fd));
+}
+
 int main(int argc, char **argv)
 {
 	text_preload();
+	if (argc == 4 && !strcmp(argv[1], "--session"))
+		run_one(argv[2], argv[3]);
 	for (int i = 1; i < argc; i++)
 		run_file(argv[i]);
 	printf("%d conversations\n", argc - 1);

@@ -22,8 +22,8 @@ static size_t literal_length(struct str s)
 }
 
 /*
- * Length of what is taken as one. A quote that is never closed is a character like others: it would take the addresses
- * behind it, and the next one is not closed either, so that this looks to the end only once.
+ * Length of what is taken as one. A quote that is never closed is a character like others: it would take the
+ * addresses behind it, and the next one is not closed either, so that this looks to the end only once.
  */
 static size_t item_length(struct str s, bool after_at)
 {
@@ -204,6 +204,10 @@ static void take_address(struct address_iter *it, struct str before, struct addr
 		take_angle(it, out, s.comment);
 		return;
 	}
+	if (s.at == s.text.n)
+		out->name = join(s.text, JOIN_NAME, it->arena);
+	if (str_find(out->name, ' ') >= 0)
+		return; /* more likely a name that has lost its address */
 	set_spec(out, &s, it->arena);
 	out->name = comment_text(s.comment, it->arena);
 }

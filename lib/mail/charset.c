@@ -20,9 +20,9 @@ enum kind {
 };
 
 /*
- * What mail is written in, and under what names. Where a charset is commonly used for a larger one, it is read as that
- * one (as in browsers: encoding.spec.whatwg.org); names that are not here are unknown. Few modules of iconv are needed so, and
- * none of those that are seldom used and had holes.
+ * What mail is written in, and under what names. Where a charset is commonly used for a larger one, it is read as
+ * that one (as in browsers: encoding.spec.whatwg.org); names that are not here are unknown. Few modules of iconv are
+ * needed so, and none of those that are seldom used and had holes.
  */
 struct charset {
 	enum kind kind;
@@ -36,12 +36,14 @@ static const struct charset sets[] = {
 	{ KIND_ASCII, 1, true, NULL, "us-ascii ascii ansi_x3.4-1968 iso646-us 646 csascii" },
 	{ KIND_UTF8, 1, true, NULL, "utf-8 utf8 unicode-1-1-utf-8 x-utf-8" },
 	{ KIND_SINGLE, 1, true, "CP1252",
-	  "iso-8859-1 windows-1252 latin1 latin-1 iso8859-1 iso_8859-1 iso88591 l1 cp819 ibm819 cp1252 cp-1252 x-cp1252 "
+	  "iso-8859-1 windows-1252 latin1 latin-1 iso8859-1 iso_8859-1 iso88591 l1 cp819 ibm819 cp1252 cp-1252 "
+	  "x-cp1252 "
 	  "csisolatin1 iso-ir-100 iso-8859-1-windows-3.1-latin-1" },
 	{ KIND_SINGLE, 1, true, "ISO-8859-2", "iso-8859-2 latin2 iso8859-2 iso_8859-2 l2 csisolatin2 iso-ir-101" },
 	{ KIND_SINGLE, 1, true, "ISO-8859-3", "iso-8859-3 latin3 iso8859-3 iso_8859-3 l3 csisolatin3 iso-ir-109" },
 	{ KIND_SINGLE, 1, true, "ISO-8859-4", "iso-8859-4 latin4 iso8859-4 iso_8859-4 l4 csisolatin4 iso-ir-110" },
-	{ KIND_SINGLE, 1, true, "ISO-8859-5", "iso-8859-5 cyrillic iso8859-5 iso_8859-5 csisolatincyrillic iso-ir-144" },
+	{ KIND_SINGLE, 1, true, "ISO-8859-5",
+	  "iso-8859-5 cyrillic iso8859-5 iso_8859-5 csisolatincyrillic iso-ir-144" },
 	{ KIND_SINGLE, 1, true, "ISO-8859-6",
 	  "iso-8859-6 arabic iso8859-6 iso_8859-6 iso-8859-6-i iso-8859-6-e csisolatinarabic iso-ir-127" },
 	{ KIND_SINGLE, 1, true, "ISO-8859-7", "iso-8859-7 greek iso8859-7 iso_8859-7 csisolatingreek iso-ir-126" },

@@ -16,8 +16,8 @@ void charset_begin(struct charset_reader *r, struct str name);
 void charset_free(struct charset_reader *r);
 
 /*
- * Adds UTF-8; returns how many bytes were read: all of them when `last`, else perhaps not those of a character that is not
- * complete. Only one reader at a time: conversions are shared.
+ * Adds UTF-8; returns how many bytes were read: all of them when `last`, else perhaps not those of a character that
+ * is not complete. Only one reader at a time: conversions are shared.
  */
 size_t charset_convert(struct charset_reader *r, struct str bytes, bool last, struct buf *out);
 
@@ -28,8 +28,9 @@ bool charset_is_plain(const struct charset_reader *r);
 void charset_guess(struct str bytes, struct buf *out);
 
 /*
- * To r->inner: ISO-2022-JP (RFC 1468, with the sets that are used beyond it) as EUC-JP, ISO-2022-KR (RFC 1557) as EUC-KR, HZ
- * (RFC 1843) as GB 2312. A line end ends every shift, as it should in mail, so that damage stays within a line.
+ * To r->inner: ISO-2022-JP (RFC 1468, with the sets that are used beyond it) as EUC-JP, ISO-2022-KR (RFC 1557) as
+ * EUC-KR, HZ (RFC 1843) as GB 2312. A line end ends every shift, as it should in mail, so that damage stays within a
+ * line.
  */
 void charset_unescape_jp(struct charset_reader *r, struct str bytes);
 void charset_unescape_kr(struct charset_reader *r, struct str bytes);

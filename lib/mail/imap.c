@@ -3,11 +3,9 @@
 #include "mail/address_list.h"
 #include "mail/inner.h"
 
-enum { QUOTED_MAX = 1000 };
-
 static bool is_quotable(struct str s)
 {
-	if (s.n > QUOTED_MAX)
+	if (s.n > IMAP_QUOTED_MAX)
 		return false;
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] < ' ' || s.p[i] > '~')

@@ -2,8 +2,8 @@
 #include "mail/inner.h"
 
 /*
- * Up to the first limit everything is given; what is optional beyond it is NIL. Beyond the second one no more neighbours
- * are listed, and what is left is enough to close the parts that are open.
+ * Up to the first limit everything is given; what is optional beyond it is NIL. Beyond the second one no more
+ * neighbours are listed, and what is left is enough to close the parts that are open.
  */
 enum { OPTIONAL_MAX = IMAP_TEXT_MAX / 4 * 3, NEIGHBOURS_MAX = IMAP_TEXT_MAX / 8 * 7 };
 

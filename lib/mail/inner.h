@@ -10,7 +10,9 @@ static inline bool lex_is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-/* Length of the quoted string (comment) at the beginning of `s`, its ends included; all of `s` when it is not closed. */
+/*
+ * Length of the quoted string (comment) at the beginning of `s`, its ends included; all of `s` when it is not closed.
+ */
 size_t lex_quoted(struct str s, bool *closed);
 size_t lex_comment(struct str s);
 
@@ -21,7 +23,10 @@ struct str lex_token(struct str *s);
 
 /* Without blanks and line ends at both ends. */
 struct str lex_trim(struct str s);
-/* `s` without line ends and, if `pairs`, without the backslashes of quoted pairs: a slice of it, or put together in `a`. */
+/*
+ * `s` without line ends and, if `pairs`, without the backslashes of quoted pairs: a slice of it, or put together in
+ * `a`.
+ */
 struct str lex_plain(struct str s, bool pairs, struct arena *a);
 
 /* Takes in a field of a part's header; the first one of a name counts. */
@@ -30,8 +35,8 @@ void mime_field(struct mime_part *p, const struct header_field *f, struct arena 
 void mime_fields_end(struct mime_part *p, struct arena *a);
 
 /*
- * Undoes an encoding piece by piece; {0} with `encoding` and `rest` set. Each call reads at least one octet and about `most`;
- * false when there is nothing left.
+ * Undoes an encoding piece by piece; {0} with `encoding` and `rest` set. Each call reads at least one octet and about
+ * `most`; false when there is nothing left.
  */
 struct mime_decoder {
 	struct str encoding, rest;
@@ -42,10 +47,11 @@ bool mime_decode_some(struct mime_decoder *d, size_t most, struct buf *out);
 
 /* "envelope" that takes at most `most` octets more than one of nothing but NIL. */
 void imap_envelope_within(struct str header, size_t most, struct buf *out);
+enum { IMAP_QUOTED_MAX = 1000 }; /* octets of a quoted string */
 /* Upper bound of what imap_string adds. */
 static inline size_t imap_string_cost(struct str s)
 {
-	return 2 * s.n + 24;
+	return s.n > IMAP_QUOTED_MAX ? s.n + 24 : 2 * s.n + 24;
 }
 
 #endif

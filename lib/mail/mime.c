@@ -144,8 +144,8 @@ static void part_enter(struct walk *w, struct mime_part *p)
 }
 
 /*
- * Ends all parts within `until` before the line end of `cut` octets that is before the line in hand. A part whose header takes
- * that line end keeps it, and so do those around it.
+ * Ends all parts within `until` before the line end of `cut` octets that is before the line in hand. A part whose
+ * header takes that line end keeps it, and so do those around it.
  */
 static void parts_end(struct walk *w, struct mime_part *until, size_t cut)
 {

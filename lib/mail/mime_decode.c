@@ -29,7 +29,9 @@ static void base64_some(struct mime_decoder *d, struct str in, char **out)
 	}
 }
 
-/* Length of the blanks at the beginning of `s` with the line end behind them; 0 when there is something else behind. */
+/*
+ * Length of the blanks at the beginning of `s` with the line end behind them; 0 when there is something else behind.
+ */
 static size_t blank_end(struct str s)
 {
 	size_t n = 0;

@@ -3,7 +3,7 @@
 enum { TOKEN_MAX = 127 }; /* RFC 6838, 4.2; what is longer is no type */
 
 /* Eats what stands before the next ';' and it too. */
-static bool skip_to_param(struct str *s)
+static void skip_to_param(struct str *s)
 {
 	bool closed;
 
@@ -15,7 +15,7 @@ static bool skip_to_param(struct str *s)
 			n = lex_quoted(*s, &closed);
 		*s = str_skip(*s, n);
 	}
-	return str_eat(s, ';');
+	str_eat(s, ';');
 }
 
 static struct str take_value(struct str *s, struct arena *a)
@@ -45,23 +45,31 @@ static struct mime_param *param_new(struct str name, struct str value, struct ar
 	return p;
 }
 
+/* The next "name=" in `s`; some forget the ';' before it. */
+static bool take_name(struct str *s, struct str *name)
+{
+	while (s->n > 0) {
+		lex_skip(s);
+		*name = lex_token(s);
+		lex_skip(s);
+		if (name->n > 0 && str_eat(s, '='))
+			return true;
+		skip_to_param(s);
+	}
+	return false;
+}
+
 static struct mime_param *read_params(struct str s, struct arena *a)
 {
 	struct mime_param *first = NULL, **link = &first;
-	size_t n = 0;
+	struct str name;
 
-	while (n < MIME_PARAMS_MAX && skip_to_param(&s)) {
-		lex_skip(&s);
-		struct str name = lex_token(&s);
-		lex_skip(&s);
-		if (name.n == 0 || !str_eat(&s, '='))
-			continue;
+	for (size_t n = 0; n < MIME_PARAMS_MAX && take_name(&s, &name); n++) {
 		lex_skip(&s);
 		*link = param_new(name, take_value(&s, a), a);
 		if (!*link)
 			break;
 		link = &(*link)->next;
-		n++;
 	}
 	return first;
 }
@@ -108,7 +116,9 @@ static void read_encoding(struct mime_part *p, struct str value, struct arena *a
 		return;
 	lex_skip(&value);
 	struct str token = lex_token(&value);
-	p->encoding = token.n > 0 && token.n <= TOKEN_MAX ? token : STR("7bit");
+	lex_skip(&value);
+	bool more = lex_token(&value).n > 0; /* "8 bit" */
+	p->encoding = token.n > 0 && token.n <= TOKEN_MAX && !more ? token : STR("7bit");
 }
 
 static void read_disposition(struct mime_part *p, struct str value, struct arena *a)

@@ -5,8 +5,8 @@
 #include "base/buf.h"
 
 /*
- * To UTF-8. False and nothing added: 8-bit octets, a shift that is not ended, not canonical base64, what could stand for
- * itself, lone surrogates.
+ * To UTF-8. False and nothing added: 8-bit octets, a shift that is not ended, not canonical base64, what could stand
+ * for itself, lone surrogates.
  */
 bool mutf7_decode(struct str in, struct buf *out);
 /* From UTF-8; false when `in` is none. */

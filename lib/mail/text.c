@@ -28,8 +28,8 @@ static size_t find_pair(struct str s, char a, char b)
 }
 
 /*
- * Reads a word at the beginning of `s`, leniently: of any length, with blanks and '?' in its text. *no_end: no word ends behind
- * here, which need not be looked for again.
+ * Reads a word at the beginning of `s`, leniently: of any length, with blanks and '?' in its text. *no_end: no word
+ * ends behind here, which need not be looked for again.
  */
 static bool word_read(struct str s, struct word *out, bool *no_end)
 {

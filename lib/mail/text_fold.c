@@ -31,8 +31,8 @@ static void add_blanks_folded(struct str s, struct buf *out)
 }
 
 /*
- * Length of the text at the beginning, not ASCII, that can be folded by itself: whatever comes behind a character that begins
- * something (combining class 0) does not touch what is before. 0: it is not well formed.
+ * Length of the text at the beginning, not ASCII, that can be folded by itself: whatever comes behind a character
+ * that begins something (combining class 0) does not touch what is before. 0: it is not well formed.
  */
 static size_t run_length(struct str s)
 {

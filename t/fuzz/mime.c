@@ -23,7 +23,7 @@ static struct counts count(struct str message, size_t from, size_t to)
 static void check_place(const struct mime_part *p, struct str message)
 {
 	ASSERT(p->head <= p->body && p->body <= p->end && p->end <= message.n);
-	ASSERT(p->head == 0 || message.p[p->head - 1] == '\n');
+	ASSERT(p->head == 0 || p->head == message.n || message.p[p->head - 1] == '\n');
 	struct counts head = count(message, p->head, p->body), body = count(message, p->body, p->end);
 	ASSERT(head.bare == p->head_bare && body.bare == p->body_bare && body.lines == p->lines);
 	if (p->next)

@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool encoded = mutf7_encode(in, &coded);
 	ASSERT(encoded == utf8_valid(in));
 	if (encoded)
-		ASSERT(ascii_only(buf_str(&coded)) && mutf7_decode(buf_str(&coded), &again) && str_eq(buf_str(&again), in));
+		ASSERT(ascii_only(buf_str(&coded)) && mutf7_decode(buf_str(&coded), &again) &&
+		       str_eq(buf_str(&again), in));
 	return 0;
 }

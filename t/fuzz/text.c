@@ -1,6 +1,6 @@
 /*
- * What people read: the first line names a charset, the rest is text in it, a header value, and a body in which its own end is
- * found again. All that comes out is UTF-8.
+ * What people read: the first line names a charset, the rest is text in it, a header value, and a body in which its
+ * own end is found again. All that comes out is UTF-8.
  */
 #include "base/err.h"
 #include "base/utf8.h"

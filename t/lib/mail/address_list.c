@@ -15,7 +15,7 @@ static const struct {
 	{ STR("\""), STR("||\"|;") },
 	{ STR("\\"), STR("||\\|;") },
 	{ STR("a"), STR("||a|;") },
-	{ STR("John  Doe, a@b"), STR("||John Doe|;||a|b;") },
+	{ STR("John  Doe, a@b"), STR("John Doe|||;||a|b;") },
 	{ STR("<a>"), STR("||a|;") },
 	{ STR("<@b>"), STR("|||b;") },
 	{ STR("a@b@c"), STR("||a@b|c;") },

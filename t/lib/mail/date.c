@@ -120,4 +120,5 @@ START_TEST(months)
 END_TEST
 
 TEST_MAIN("date", tcase_add_loop_test(tc, bad_cases, 0, COUNT(bad));
-	  tcase_add_loop_test(tc, date_cases, 0, COUNT(dates)); tcase_add_test(tc, all_days); tcase_add_test(tc, months);)
+	  tcase_add_loop_test(tc, date_cases, 0, COUNT(dates)); tcase_add_test(tc, all_days);
+	  tcase_add_test(tc, months);)

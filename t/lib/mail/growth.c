@@ -241,7 +241,10 @@ START_TEST(growth)
 }
 END_TEST
 
-/* A hundred multiparts within each other, whose boundaries differ in their last octets only, and lines that are nearly one. */
+/*
+ * A hundred multiparts within each other, whose boundaries differ in their last octets only, and lines that are
+ * nearly one.
+ */
 START_TEST(growth_boundaries)
 {
 	scoped_buf struct buf before = { 0 }, line = { 0 };

@@ -2,7 +2,10 @@
 
 #include "mail/mime.h"
 
-/* Multiparts as subtype(...), messages as <...>, others as subtype'body'; what has no parts although it could: subtype!'body'. */
+/*
+ * Multiparts as subtype(...), messages as <...>, others as subtype'body'; what has no parts although it could:
+ * subtype!'body'.
+ */
 static void draw_begin(const struct mime_part *p, struct str message, struct buf *out)
 {
 	struct str body = str_of(message.p + p->body, p->end - p->body);
@@ -89,16 +92,19 @@ static const struct {
 	{ STR(MULTI("a") "--a\n" MULTI("b") "--b\n\n--a\n\nz\n--a--\n"), STR("mixed(mixed(plain'') plain'z')") },
 	{ STR(MULTI("a") "--a\n" MULTI("b") "--a\n\nz\n--a--\n"), STR("mixed(mixed!'' plain'z')") },
 	{ STR(MULTI("a") "--a\n" MULTI("ab") "--ab\n\nx\n--ab--\n--a--\n"), STR("mixed(mixed(plain'x'))") },
-	{ STR(MULTI("a") "--a\n" MULTI("a") "--a\n\nx\n--a--\n--a\n\ny\n--a--\n"), STR("mixed(mixed(plain'x') plain'y')") },
+	{ STR(MULTI("a") "--a\n" MULTI("a") "--a\n\nx\n--a--\n--a\n\ny\n--a--\n"),
+	  STR("mixed(mixed(plain'x') plain'y')") },
 	{ STR(MULTI("a") "--a\n" MULTI("a--") "--a--\n\nx\n--a----\n--a--\n"), STR("mixed(mixed(plain'x'))") },
 	/* messages */
 	{ STR("Content-Type: message/rfc822\n\n"), STR("<plain''>") },
 	{ STR("Content-Type: Message/RFC822\n\nA: b\n\nx\n"), STR("<plain'x\n'>") },
 	{ STR("Content-Type: message/global\n\nA: b\n\nx\n"), STR("<plain'x\n'>") },
 	{ STR("Content-Type: message/partial\n\nA: b\n\nx\n"), STR("partial'A: b\n\nx\n'") },
-	{ STR("Content-Type: message/rfc822\nContent-Transfer-Encoding: BASE64 (x)\n\neA==\n"), STR("rfc822!'eA==\n'") },
+	{ STR("Content-Type: message/rfc822\nContent-Transfer-Encoding: BASE64 (x)\n\neA==\n"),
+	  STR("rfc822!'eA==\n'") },
 	{ STR("Content-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nx: y\n\nz"), STR("<<plain'z'>>") },
-	{ STR(MULTI("a") "--a\nContent-Type: message/rfc822\n\nA: b\n--a\n\nz\n--a--\n"), STR("mixed(<plain''> plain'z')") },
+	{ STR(MULTI("a") "--a\nContent-Type: message/rfc822\n\nA: b\n--a\n\nz\n--a--\n"),
+	  STR("mixed(<plain''> plain'z')") },
 	{ STR(MULTI("a") "--a\nContent-Type: message/rfc822\n\n" MULTI("b") "--b\n\nx\n--b--\n\n--a--\n"),
 	  STR("mixed(<mixed(plain'x')>)") },
 	{ STR("Content-Type: multipart/digest; boundary=a\n\n--a\n\nA: b\n\nx\n--a\nContent-Type: text\n\ny\n--a--\n"),
@@ -118,22 +124,44 @@ END_TEST
 /* RFC 3501, 6.4.5: numbers and what they name. */
 static const struct str numbered = STR(
 	MULTI("o") "--o\n\ntext 1\n--o\nContent-Type: application/octet-stream\n\ntext 2\n--o\n"
-	"Content-Type: message/rfc822\n\n" MULTI("m") "--m\n\ntext 3.1\n--m\nContent-Type: application/octet-stream\n\n"
-	"text 3.2\n--m--\n--o\n" MULTI("p") "--p\nContent-Type: image/gif\n\ntext 4.1\n--p\nContent-Type: message/rfc822\n\n"
-	MULTI("q") "--q\n\ntext 4.2.1\n--q\nContent-Type: multipart/alternative; boundary=r\n\n--r\n\ntext 4.2.2.1\n"
-	"--r\nContent-Type: text/richtext\n\ntext 4.2.2.2\n--r--\n--q--\n--p--\n--o\nContent-Type: message/rfc822\n\n"
-	"A: b\n\ntext 5.1\n--o--\n");
+		   "Content-Type: message/rfc822\n\n" MULTI(
+			   "m") "--m\n\ntext 3.1\n--m\nContent-Type: application/octet-stream\n\n"
+				"text 3.2\n--m--\n--o\n" MULTI(
+					"p") "--p\nContent-Type: image/gif\n\ntext 4.1\n--p\nContent-Type: "
+					     "message/rfc822\n\n" MULTI("q") "--q\n\ntext 4.2.1\n--q\nContent-Type: "
+									     "multipart/alternative; "
+									     "boundary=r\n\n--r\n\ntext 4.2.2.1\n"
+									     "--r\nContent-Type: text/richtext\n\ntext "
+									     "4.2.2.2\n--r--\n--q--\n--p--\n--"
+									     "o\nContent-Type: message/rfc822\n\n"
+									     "A: b\n\ntext 5.1\n--o--\n");
 
 static const struct {
 	uint32_t numbers[6];
 	const char *body; /* NULL: there is none; "": not looked at */
 } numbers[] = {
-	{ { 6 }, NULL },	  { { 1, 1 }, NULL },	      { { 3, 3 }, NULL },      { { 3, 1, 1 }, NULL },
-	{ { 5, 2 }, NULL },	  { { 5, 1, 1 }, NULL },      { { 4, 1, 1 }, NULL },   { { UINT32_MAX }, NULL },
-	{ { 1 }, "text 1" },	  { { 2 }, "text 2" },	      { { 3 }, "" },	       { { 3, 1 }, "text 3.1" },
-	{ { 3, 2 }, "text 3.2" }, { { 4 }, "" },	      { { 4, 1 }, "text 4.1" }, { { 4, 2 }, "" },
-	{ { 4, 2, 1 }, "text 4.2.1" }, { { 4, 2, 2 }, "" },   { { 4, 2, 2, 1 }, "text 4.2.2.1" },
-	{ { 4, 2, 2, 2 }, "text 4.2.2.2" }, { { 5, 1 }, "text 5.1" }, { { 5 }, "A: b\n\ntext 5.1" },
+	{ { 6 }, NULL },
+	{ { 1, 1 }, NULL },
+	{ { 3, 3 }, NULL },
+	{ { 3, 1, 1 }, NULL },
+	{ { 5, 2 }, NULL },
+	{ { 5, 1, 1 }, NULL },
+	{ { 4, 1, 1 }, NULL },
+	{ { UINT32_MAX }, NULL },
+	{ { 1 }, "text 1" },
+	{ { 2 }, "text 2" },
+	{ { 3 }, "" },
+	{ { 3, 1 }, "text 3.1" },
+	{ { 3, 2 }, "text 3.2" },
+	{ { 4 }, "" },
+	{ { 4, 1 }, "text 4.1" },
+	{ { 4, 2 }, "" },
+	{ { 4, 2, 1 }, "text 4.2.1" },
+	{ { 4, 2, 2 }, "" },
+	{ { 4, 2, 2, 1 }, "text 4.2.2.1" },
+	{ { 4, 2, 2, 2 }, "text 4.2.2.2" },
+	{ { 5, 1 }, "text 5.1" },
+	{ { 5 }, "A: b\n\ntext 5.1" },
 };
 
 START_TEST(number_cases)
@@ -155,8 +183,8 @@ START_TEST(number_single)
 	scoped_arena struct arena arena = { 0 };
 	const struct mime_part *plain = mime_parse(STR("A: b\n\nx"), &arena);
 	const struct mime_part *message = mime_parse(STR("Content-Type: message/rfc822\n\nA: b\n\nx"), &arena);
-	const struct mime_part *base64 = mime_parse(
-		STR("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nA: b\n\nx"), &arena);
+	const struct mime_part *base64 =
+		mime_parse(STR("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nA: b\n\nx"), &arena);
 	const uint32_t one[3] = { 1, 1, 1 }, none[1] = { 0 }, two[1] = { 2 };
 
 	ck_assert_ptr_eq(mime_part(plain, NULL, 0), plain);
@@ -203,6 +231,7 @@ static const struct {
 	{ STR("; a=; b=\"\""), STR("a=,b=,") },
 	{ STR(" junk a=b; c=d"), STR("c=d,") },
 	{ STR("; a=b c; d=\"e;f"), STR("a=b,d=e;f,") },
+	{ STR(" a=b c=\"d\" e=f"), STR("a=b,c=d,e=f,") },
 	{ STR(";;a=(x\\)y)b(z) ; c =\n \"d\\\"e\\\\\n f\" x"), STR("a=b,c=d\"e\\ f,") },
 	{ STR("; a=\"b\\"), STR("a=b\\,") },
 	{ STR("; name==?utf-8?q?x?=; n*0*=utf-8''a"), STR("name==?utf-8?q?x?=,n*0*=utf-8''a,") },
@@ -231,12 +260,14 @@ START_TEST(fields)
 {
 	scoped_arena struct arena arena = { 0 };
 	scoped_buf struct buf got = { 0 };
-	const struct mime_part *p = mime_parse(
-		STR("content-disposition: attachment (x) ; filename=\"a b\"\nContent-ID:\n <x@y>\nContent-Description: a\n"
-		    " (b)\nContent-Transfer-Encoding: (c) Quoted-Printable\nContent-MD5: q==\n"
-		    "Content-Language: en (x), de\nContent-Location: http://a(b)\nContent-ID: z\n"),
-		&arena);
-	const struct mime_part *none = mime_parse(STR("Content-Type: TEXT; charset=x\nContent-Transfer-Encoding: /\n"), &arena);
+	const struct mime_part *p =
+		mime_parse(STR("content-disposition: attachment (x) ; filename=\"a b\"\nContent-ID:\n "
+			       "<x@y>\nContent-Description: a\n"
+			       " (b)\nContent-Transfer-Encoding: (c) Quoted-Printable\nContent-MD5: q==\n"
+			       "Content-Language: en (x), de\nContent-Location: http://a(b)\nContent-ID: z\n"),
+			   &arena);
+	const struct mime_part *none =
+		mime_parse(STR("Content-Type: TEXT; charset=x\nContent-Transfer-Encoding: 8 bit\n"), &arena);
 
 	list_params(p->disposition_params, &got);
 	ck_assert_str_is(p->disposition, STR("attachment"));
@@ -285,7 +316,78 @@ START_TEST(decode_cases)
 }
 END_TEST
 
+START_TEST(limit_parts)
+{
+	scoped_arena struct arena arena = { 0 };
+	scoped_buf struct buf m = { 0 };
+	size_t n = 0;
+
+	buf_add(&m, STR(MULTI("b")));
+	for (size_t i = 0; i < MIME_PARTS_MAX + 100; i++)
+		buf_add(&m, STR("--b\n\nx\n"));
+	buf_add(&m, STR("--b--\npost\n"));
+	const struct mime_part *last = NULL, *root = mime_parse(buf_str(&m), &arena);
+	for (const struct mime_part *p = root->child; p; p = p->next, n++)
+		last = p;
+	ck_assert_uint_eq(n, MIME_PARTS_MAX - 1);
+	ck_assert_uint_eq(last->end, m.n - strlen("\n--b--\npost\n"));
+	ck_assert_uint_eq(last->lines, 101 * 3);
+}
+END_TEST
+
+START_TEST(limit_depth)
+{
+	scoped_arena struct arena arena = { 0 };
+	scoped_buf struct buf m = { 0 };
+
+	for (size_t i = 0; i < MIME_DEPTH_MAX + 10; i++)
+		buf_addf(&m, MULTI("b%zu") "--b%zu\n", i, i);
+	for (const struct mime_part *p = mime_parse(buf_str(&m), &arena); p; p = p->child)
+		ck_assert(p->multipart && (p->child != NULL) == (p->depth < MIME_DEPTH_MAX));
+	buf_reset(&m);
+	for (size_t i = 0; i < MIME_DEPTH_MAX + 10; i++)
+		buf_add(&m, STR("Content-Type: message/rfc822\n\n"));
+	for (const struct mime_part *p = mime_parse(buf_str(&m), &arena); p; p = p->child)
+		ck_assert(p->message && (p->child != NULL) == (p->depth < MIME_DEPTH_MAX));
+}
+END_TEST
+
+START_TEST(limit_header)
+{
+	scoped_arena struct arena arena = { 0 };
+	scoped_buf struct buf m = { 0 };
+	size_t n = 0;
+
+	while (m.n < MIME_HEADER_MAX + 1000)
+		buf_addf(&m, "A: %0200d\n", 0);
+	buf_add(&m, STR("Content-Type: image/gif\n\nx"));
+	const struct mime_part *p = mime_parse(buf_str(&m), &arena);
+	ck_assert_str_is(p->type, STR("text"));
+	ck_assert(p->body <= MIME_HEADER_MAX && p->body > MIME_HEADER_MAX - 1000 && p->end == m.n);
+	buf_reset(&m);
+	buf_add(&m, STR("Content-Type: image/gif"));
+	for (size_t i = 0; i < MIME_PARAMS_MAX + 10; i++)
+		buf_addf(&m, "; p%zu=q", i);
+	for (const struct mime_param *param = mime_parse(buf_str(&m), &arena)->params; param; param = param->next)
+		n++;
+	ck_assert_uint_eq(n, MIME_PARAMS_MAX);
+}
+END_TEST
+
+START_TEST(limit_memory)
+{
+	scoped_arena struct arena arena = { .budget = 2000 };
+	const struct mime_part *root = mime_parse(numbered, &arena);
+
+	ck_assert(root->multipart && root->end == numbered.n);
+	for (const struct mime_part *p = root->child; p; p = p->next)
+		ck_assert(p->end <= root->end && p->type.n > 0);
+}
+END_TEST
+
 TEST_MAIN("mime", tcase_add_loop_test(tc, tree_cases, 0, COUNT(trees));
 	  tcase_add_loop_test(tc, number_cases, 0, COUNT(numbers)); tcase_add_test(tc, number_single);
-	  tcase_add_test(tc, counts); tcase_add_loop_test(tc, param_cases, 0, COUNT(params)); tcase_add_test(tc, fields);
-	  tcase_add_loop_test(tc, decode_cases, 0, COUNT(decodes));)
+	  tcase_add_test(tc, counts); tcase_add_loop_test(tc, param_cases, 0, COUNT(params));
+	  tcase_add_test(tc, fields); tcase_add_loop_test(tc, decode_cases, 0, COUNT(decodes));
+	  tcase_add_test(tc, limit_parts); tcase_add_test(tc, limit_depth); tcase_add_test(tc, limit_header);
+	  tcase_add_test(tc, limit_memory);)

@@ -23,15 +23,27 @@ static const struct {
 	{ STR("x-unknown"), STR("a\xe4\xc3\xa4"), STR("a" FFFD FFFD FFFD) },
 	{ STR("../../../tmp/x"), STR("a\xe4"), STR("a" FFFD) },
 	{ STR("utf-8//TRANSLIT"), STR("\xc3\xa4"), STR(FFFD FFFD) },
-	{ STR("utf-8"), STR("a\xff\x80\xc3" "b\xc0\xaf\xed\xa0\x80\xf0\x9f\x98"), STR("a" FFFD FFFD FFFD "b" FFFD FFFD FFFD FFFD) },
-	{ STR("windows-1255"), STR("a\xff" "b"), STR("a" FFFD "b") },
+	{ STR("utf-8"),
+	  STR("a\xff\x80\xc3"
+	      "b\xc0\xaf\xed\xa0\x80\xf0\x9f\x98"),
+	  STR("a" FFFD FFFD FFFD "b" FFFD FFFD FFFD FFFD) },
+	{ STR("windows-1255"),
+	  STR("a\xff"
+	      "b"),
+	  STR("a" FFFD "b") },
 	{ STR("iso-8859-3"), STR("\xa5\xa1"), STR(FFFD "\xc4\xa6") },
 	{ STR("gb18030"), STR("\x81"), STR(FFFD) },
-	{ STR("shift_jis"), STR("\xff" "a\x93\xfa\x93"), STR(FFFD "a\xe6\x97\xa5" FFFD) },
+	{ STR("shift_jis"),
+	  STR("\xff"
+	      "a\x93\xfa\x93"),
+	  STR(FFFD "a\xe6\x97\xa5" FFFD) },
 	{ STR("iso-2022-jp"), STR("\x1b$BF|K\na\x1b$A11\x1b(B\x1b$"), STR("\xe6\x97\xa5" FFFD "\na" FFFD FFFD) },
 	{ STR("utf-16"), STR("\0"), STR(FFFD) },
 	{ STR("utf-16be"), STR("\xd8\0\0a\xd8"), STR(FFFD "a" FFFD) },
-	{ STR("utf-7"), STR("a\xe4" "b"), STR("a" FFFD "b") },
+	{ STR("utf-7"),
+	  STR("a\xe4"
+	      "b"),
+	  STR("a" FFFD "b") },
 	/* without a declaration */
 	{ STR("us-ascii"), STR("\xc3\xa4"), STR("\xc3\xa4") },
 	{ STR("US-ASCII"), STR("\xe4"), STR("\xc3\xa4") },
@@ -50,19 +62,25 @@ static const struct {
 	/* Chinese, Japanese, Korean */
 	{ STR("gb2312"), STR("\xc4\xe3\xba\xc3"), STR("\xe4\xbd\xa0\xe5\xa5\xbd") },
 	{ STR("gb18030"), STR("\x81\x30\x81\x30"), STR("\xc2\x80") },
-	{ STR("hz-gb-2312"), STR("a~~~{<:\n~{D\n~{<:~}~\nb"), STR("a~\xe5\xb7\xb1\n" FFFD "\n\xe5\xb7\xb1" "b") },
+	{ STR("hz-gb-2312"), STR("a~~~{<:\n~{D\n~{<:~}~\nb"),
+	  STR("a~\xe5\xb7\xb1\n" FFFD "\n\xe5\xb7\xb1"
+	      "b") },
 	{ STR("big5"), STR("\xa7\x41\xa6\x6e"), STR("\xe4\xbd\xa0\xe5\xa5\xbd") },
 	{ STR("big5-hkscs"), STR("\xa7\x41\x88\x66"), STR("\xe4\xbd\xa0\xc3\x8a") },
 	{ STR("euc-kr"), STR("\xc7\xd1\xb1\xdb"), STR("\xed\x95\x9c\xea\xb8\x80") },
 	{ STR("ks_c_5601-1987"), STR("\x8c\x63"), STR("\xeb\x98\xa0") },
 	{ STR("iso-2022-kr"), STR("\x1b$)C\n\x0eGQ1[\x0f a"), STR("\n\xed\x95\x9c\xea\xb8\x80 a") },
 	{ STR("shift_jis"), STR("\x93\xfa\x96{\x87\x40\xb1"), STR("\xe6\x97\xa5\xe6\x9c\xac\xe2\x91\xa0\xef\xbd\xb1") },
-	{ STR("euc-jp"), STR("\xc6\xfc\xcb\xdc\xad\xa1\x8e\xb1"), STR("\xe6\x97\xa5\xe6\x9c\xac\xe2\x91\xa0\xef\xbd\xb1") },
+	{ STR("euc-jp"), STR("\xc6\xfc\xcb\xdc\xad\xa1\x8e\xb1"),
+	  STR("\xe6\x97\xa5\xe6\x9c\xac\xe2\x91\xa0\xef\xbd\xb1") },
 	{ STR("iso-2022-jp"), STR("\x1b$BF|K\\-!\x1b(J-\x1b(I1\x1b(Ba"),
-	  STR("\xe6\x97\xa5\xe6\x9c\xac\xe2\x91\xa0-\xef\xbd\xb1" "a") },
+	  STR("\xe6\x97\xa5\xe6\x9c\xac\xe2\x91\xa0-\xef\xbd\xb1"
+	      "a") },
 	{ STR("iso-2022-jp-1"), STR("\x1b$(D0!\x1b$@F|\x1b(B"), STR("\xe4\xb8\x82\xe6\x97\xa5") },
 	/* Unicode */
-	{ STR("utf-7"), STR("a+AOQ-b+-"), STR("a\xc3\xa4" "b+") },
+	{ STR("utf-7"), STR("a+AOQ-b+-"),
+	  STR("a\xc3\xa4"
+	      "b+") },
 	{ STR("utf-16"), STR("\xff\xfe\xe4\0"), STR("\xc3\xa4") },
 	{ STR("utf-16"), STR("\xfe\xff\0\xe4"), STR("\xc3\xa4") },
 	{ STR("utf-16"), STR("\0\xe4"), STR("\xc3\xa4") },
@@ -81,7 +99,8 @@ END_TEST
 
 START_TEST(charset_names)
 {
-	ck_assert(text_charset_ok(STR("UTF-8")) && text_charset_ok(STR("us-ascii")) && text_charset_ok(STR("ISO-2022-JP")));
+	ck_assert(text_charset_ok(STR("UTF-8")) && text_charset_ok(STR("us-ascii")) &&
+		  text_charset_ok(STR("ISO-2022-JP")));
 	ck_assert(!text_charset_ok(STR("")) && !text_charset_ok(STR("utf")) && !text_charset_ok(STR("utf-8 utf8")));
 	ck_assert(!text_charset_ok(STR("ISO-2022-CN-EXT")) && !text_charset_ok(STR("UTF-8\0")));
 }
@@ -94,7 +113,8 @@ static bool install_fence(void)
 #ifdef SYS_open
 		SYS_open,
 #endif
-		SYS_openat, SYS_openat2,
+		SYS_openat,
+		SYS_openat2,
 	};
 	struct sock_filter code[2 * COUNT(denied) + 2] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 								    offsetof(struct seccomp_data, nr)) };
@@ -162,7 +182,9 @@ static const struct {
 	{ STR("=?utf-8?q?=4?= =?utf-8?b?!?="), STR("=4") },
 	{ STR("=?utf-8?q?=E4=0A=0D=00b?="), STR(FFFD "   b") },
 	{ STR("=?utf-8?q?a?b c\xe4?="), STR("a?b c" FFFD) },
-	{ STR("=?utf-8?q?" "?="), STR("") },
+	{ STR("=?utf-8?q?"
+	      "?="),
+	  STR("") },
 	/* RFC 2047, 8 and others */
 	{ STR("(=?ISO-8859-1?Q?a?=)"), STR("(a)") },
 	{ STR("(=?ISO-8859-1?Q?a?= b)"), STR("(a b)") },
@@ -171,7 +193,8 @@ static const struct {
 	{ STR("(=?ISO-8859-1?Q?a_b?=)"), STR("(a b)") },
 	{ STR("(=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=)"), STR("(a b)") },
 	{ STR("=?ISO-8859-1*de-AT?q?=e4?="), STR("\xc3\xa4") },
-	{ STR("=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\n =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?="),
+	{ STR("=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\n "
+	      "=?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?="),
 	  STR("If you can read this you understand the example.") },
 	{ STR("x=?utf-8?b?w6Q=?=y\xc3\xa4"), STR("x\xc3\xa4y\xc3\xa4") },
 	{ STR("=?utf-8?q?a=c3?= =?UTF-8?B?pA==?="), STR("a\xc3\xa4") },
@@ -196,7 +219,8 @@ static const struct {
 	{ STR(" \t\r\n\v\f"), STR(" ") },
 	{ STR("A  b\n\tC"), STR("a B c") },
 	{ STR("\xc3\x84"), STR("a\xcc\x88") },
-	{ STR("STRASSE"), STR("stra\xc3\x9f" "e") },
+	{ STR("STRASSE"), STR("stra\xc3\x9f"
+			      "e") },
 	{ STR("\xef\xbc\xa1\xef\xbc\x91"), STR("a1") },
 	{ STR("\xef\xbd\xb6\xef\xbe\x9e"), STR("\xe3\x82\xac") },
 	{ STR("a\xe3\x80\x80\xc2\xa0 b"), STR("A b") },
@@ -219,7 +243,8 @@ END_TEST
 
 START_TEST(holds)
 {
-	ck_assert(text_holds(STR(""), STR("")) && text_holds(STR("a"), STR("")) && !text_holds((struct str){ 0 }, STR("a")));
+	ck_assert(text_holds(STR(""), STR("")) && text_holds(STR("a"), STR("")) &&
+		  !text_holds((struct str){ 0 }, STR("a")));
 	ck_assert(text_holds(STR("abc"), STR("bc")) && !text_holds(STR("abc"), STR("ac")));
 }
 END_TEST
@@ -228,7 +253,8 @@ static const struct str message = STR(
 	"From: =?utf-8?q?J=C3=B6rg?= <joerg@example.org>\n"
 	"Subject: a\n  folded subject\n"
 	"Content-Type: multipart/mixed; boundary=b\n\npreamble\n"
-	"--b\nContent-Type: text/plain; charset=iso-8859-1\n\nGr\xfc\xdf" "e an\nalle\n"
+	"--b\nContent-Type: text/plain; charset=iso-8859-1\n\nGr\xfc\xdf"
+	"e an\nalle\n"
 	"--b\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: base64\n\nw4RwZmVsIHVu\nZCBCaXJuZW4=\n"
 	"--b\nContent-Type: text/plain; charset=iso-2022-jp\n"
 	"Content-Description: =?utf-8?q?k=C3=A4se?=\n\n\x1b$BF|K\\8l\x1b(B\n"

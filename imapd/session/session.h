@@ -36,6 +36,7 @@ struct session {
 	unsigned enabled;	/* enum session_enabled */
 	unsigned bad_commands;
 	struct buf idle_tag; /* not empty: in IDLE */
+	struct body *body;   /* the message that was read last (body.h), since clients ask for its pieces */
 	bool over, asleep;
 };
 

@@ -1,0 +1,1 @@
+tayori_fuzz(imap_fetch NEEDS imap_session)

@@ -1,0 +1,1 @@
+tayori_fuzz(imap_name NEEDS imap_session)

@@ -1,0 +1,1 @@
+tayori_fuzz(imap_search NEEDS imap_session)

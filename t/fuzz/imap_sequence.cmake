@@ -1,0 +1,1 @@
+tayori_fuzz(imap_sequence NEEDS imap_session)

@@ -38,6 +38,12 @@ int cmd_tayori(struct ctl *ctl, int argc, char **argv);
 /* subcommands of tayori(1) */
 int tayori_user(struct ctl *ctl, int argc, char **argv);
 int tayori_queue(struct ctl *ctl, int argc, char **argv);
+int tayori_who(struct ctl *ctl, int argc, char **argv);
+int tayori_kick(struct ctl *ctl, int argc, char **argv);
+int tayori_mailbox(struct ctl *ctl, int argc, char **argv);
+
+/* Asks master; the answer's text lives in `frame`. An exit status, told when it is not 0: answered. */
+int ctl_ask_master(struct ctl *ctl, const struct control *m, struct buf *frame, struct control_answer *a);
 
 /* Prints "command: text" to stderr and gives `status` back. */
 __attribute__((format(printf, 3, 4))) int ctl_fail(const struct ctl *ctl, int status, const char *format, ...);

@@ -1,4 +1,4 @@
-/* tayori - check, status, reload, stop, user, queue. */
+/* tayori - check, status, reload, stop; the others stand in files of their own. */
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
@@ -12,7 +12,7 @@
 static int usage(const struct ctl *ctl)
 {
 	return ctl_fail(ctl, EX_USAGE,
-			"usage: tayori [-c FOLDER] check | status [--json] | reload | stop | user ... | queue ...");
+			"usage: tayori [-c FOLDER] check | status [--json] | reload | stop | user ... | queue ... | mailbox ... | who [--json] | kick USER");
 }
 
 static int check(struct ctl *ctl, int argc, char **argv)
@@ -31,8 +31,7 @@ static int check(struct ctl *ctl, int argc, char **argv)
 	return ok ? 0 : EX_CONFIG;
 }
 
-/* Asks master; the answer's text lives in `frame`. An exit status; 0: answered. */
-static int ask_master(struct ctl *ctl, const char *verb, struct buf *frame, struct control_answer *a)
+int ctl_ask_master(struct ctl *ctl, const struct control *m, struct buf *frame, struct control_answer *a)
 {
 	if (!ctl_load(ctl))
 		return EX_CONFIG;
@@ -41,8 +40,7 @@ static int ask_master(struct ctl *ctl, const char *verb, struct buf *frame, stru
 		return ctl_fail(ctl, EX_NOPERM, "only root may ask master");
 	if (fd < 0)
 		return ctl_fail(ctl, EX_TEMPFAIL, "Tayori does not run (no master at %s)", ctl_path(ctl, "master"));
-	struct control m = { .verb = str_from(verb) };
-	if (!frame_call(fd, &control_schema, &m, &control_answer_schema, CTL_WAIT_MS, frame, a))
+	if (!frame_call(fd, &control_schema, m, &control_answer_schema, CTL_WAIT_MS, frame, a))
 		return ctl_fail(ctl, EX_TEMPFAIL, "master does not answer");
 	return 0;
 }
@@ -64,7 +62,7 @@ static int status(struct ctl *ctl, int argc, char **argv)
 
 	if (argc > 1 && !json)
 		return usage(ctl);
-	int bad = ask_master(ctl, "status", &frame, &a);
+	int bad = ctl_ask_master(ctl, &(struct control){ .verb = STR("status"), .file = -1 }, &frame, &a);
 	if (bad)
 		return bad;
 	if (!json)
@@ -91,7 +89,7 @@ static int tell_master(struct ctl *ctl, int argc, char **argv)
 
 	if (argc > 1)
 		return usage(ctl);
-	int bad = ask_master(ctl, argv[0], &frame, &a);
+	int bad = ctl_ask_master(ctl, &(struct control){ .verb = str_from(argv[0]), .file = -1 }, &frame, &a);
 	if (bad)
 		return bad;
 	fprintf(a.ok ? stdout : stderr, "%.*s", STR_ARG(a.text));
@@ -103,6 +101,7 @@ static int tell_master(struct ctl *ctl, int argc, char **argv)
 static const struct command subcommands[] = {
 	{ "check", check },	    { "status", status },   { "reload", tell_master },
 	{ "stop", tell_master }, { "user", tayori_user }, { "queue", tayori_queue },
+	{ "who", tayori_who },	    { "kick", tayori_kick }, { "mailbox", tayori_mailbox },
 };
 
 int cmd_tayori(struct ctl *ctl, int argc, char **argv)

@@ -1,5 +1,7 @@
 #include "control.h"
 
+#include "ask.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +247,10 @@ static void on_control(struct channel *ch, uint32_t serial, void *message)
 	scoped_buf struct buf out = { .limit = IPC_FRAME_MAX - 64 };
 	bool ok = true;
 
+	if (str_eq(c->verb, STR("who")) || str_eq(c->verb, STR("kick"))) {
+		ask_sessions(m, serial, c);
+		return;
+	}
 	if (str_eq(c->verb, STR("status")))
 		status(m, &out);
 	else if (str_eq(c->verb, STR("reload")))
@@ -275,6 +281,7 @@ static void tool_ready(void *arg, int what)
 		close(fd);
 		return;
 	}
+	ask_forget(m);
 	channel_stop(&m->tool);
 	channel_start(&m->tool, m->loop, fd, NULL, handlers, COUNT(handlers), NULL, m);
 }

@@ -64,6 +64,9 @@ static const struct {
 	{ "fchownat", IN(SANDBOX_SPAWN) },
 	{ "umask", IN(SANDBOX_SPAWN) },
 	{ "kill", IN(SANDBOX_SPAWN) },
+	{ "inotify_init1", IN(SANDBOX_SPAWN) },
+	{ "inotify_add_watch", IN(SANDBOX_SPAWN) },
+	{ "inotify_rm_watch", IN(SANDBOX_SPAWN) },
 #ifdef TAYORI_SANITIZED
 	/* what the sanitizers' runtime asks for */
 	{ "prctl", ALL },	   { "sched_getaffinity", ALL }, { "readlink", ALL },	{ "prlimit64", ALL },

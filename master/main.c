@@ -124,7 +124,9 @@ static bool open_folders(struct master *m, struct err *err)
 	m->empty_root = make_empty_root(m->control_folder, err);
 	m->tool_listener = listen_unix(m->control_folder, "master", SOCK_SEQPACKET, 0600, err);
 	m->queue_listener = listen_unix(m->public_folder, "queue", SOCK_SEQPACKET, 0666, err);
-	return m->public_folder >= 0 && m->empty_root >= 0 && m->tool_listener >= 0 && m->queue_listener >= 0;
+	m->mailbox_listener = listen_unix(m->control_folder, "mailbox", SOCK_SEQPACKET, 0600, err);
+	return m->public_folder >= 0 && m->empty_root >= 0 && m->tool_listener >= 0 && m->queue_listener >= 0 &&
+	       m->mailbox_listener >= 0;
 }
 
 static bool build_filters(struct master *m, struct err *err)

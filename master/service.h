@@ -8,6 +8,7 @@
 #include "conf.h"
 #include "house/config.h"
 #include "ipc/channel.h"
+#include "ipc/messages.h"
 #include "listen.h"
 #include "log/log.h"
 
@@ -29,6 +30,14 @@ struct service {
 	char walls[120];
 };
 
+/* A question of tayori(1) that the parents of sessions answer. */
+struct asked {
+	uint32_t serial, count;
+	size_t waiting;
+	bool failed;
+	struct call calls[4];
+};
+
 struct master {
 	struct loop *loop;
 	struct log log;
@@ -45,7 +54,8 @@ struct master {
 	struct timer stop_limit;
 	struct channel tool;	 /* the tayori(1) that waits for an answer */
 	struct watch tool_door;
-	int tool_listener, queue_listener;
+	struct asked asked;
+	int tool_listener, queue_listener, mailbox_listener;
 	int exit_status;
 };
 

@@ -129,15 +129,22 @@ static void tell_listener(struct service *s, const struct listeners *l, size_t i
 		       &(struct listener){ .name = str_from(name), .service = str_from(l->name), .socket = fd });
 }
 
+/* A socket for the commands. */
+static void tell_tools(struct service *s, const char *name, int fd)
+{
+	channel_notify(&s->control, &listener_schema,
+		       &(struct listener){ .name = str_from(name), .service = s->facts->name, .socket = fd });
+}
+
 void tell_listeners(struct service *s, const struct listeners *list)
 {
 	for (const struct listeners *l = list; l; l = l->next)
 		for (size_t i = 0; i < l->n; i++)
 			tell_listener(s, l, i, l->fds[i]);
 	if (strcmp(s->facts->daemon->name, "qmgr") == 0)
-		channel_notify(&s->control, &listener_schema,
-			       &(struct listener){ .name = STR("queue"), .service = s->facts->name,
-						   .socket = s->master->queue_listener });
+		tell_tools(s, "queue", s->master->queue_listener);
+	if (strcmp(s->facts->daemon->name, "local") == 0)
+		tell_tools(s, "mailbox", s->master->mailbox_listener);
 }
 
 void tell_closed(struct service *s, const struct listeners *l)

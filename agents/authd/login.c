@@ -19,7 +19,7 @@ struct question {
 	struct channel *from; /* NULL: nobody waits any more */
 	uint32_t serial;
 	bool find; /* mailbox_find, not login */
-	bool wants_ticket;
+	const char *spawner; /* who opens the session that the ticket is for; NULL: no ticket is wanted */
 	struct task task;
 	struct call call;
 	char address[64];
@@ -189,13 +189,13 @@ static void grant(struct question *q)
 			   .gid = q->gid,
 			   .home = buf_str(&q->home),
 			   .virtual_user = q->virtual_user };
-	channel_call(run_server(q->authd->run, "pop3session"), &grant_schema, &m, &granted_schema, PEER_MS, &q->call,
+	channel_call(run_server(q->authd->run, q->spawner), &grant_schema, &m, &granted_schema, PEER_MS, &q->call,
 		     on_granted, q);
 }
 
 static void login_right(struct question *q)
 {
-	if (q->wants_ticket)
+	if (q->spawner)
 		grant(q);
 	else
 		answer_login(q, LOGIN_OK, "");
@@ -276,9 +276,15 @@ static void on_system_login(void *arg, enum call_result result, void *message)
 
 /* ---- questions ---- */
 
-static bool is_front(const struct channel *ch)
+/* The sessions of a front; NULL: the peer is no front. */
+static const char *spawner_of(const struct channel *ch)
 {
-	return strcmp(ch->peer.daemon, "pop3d") == 0;
+	static const char *const fronts[][2] = { { "pop3d", "pop3session" }, { "imapd", "imapsession" } };
+
+	for (size_t i = 0; i < COUNT(fronts); i++)
+		if (strcmp(ch->peer.daemon, fronts[i][0]) == 0)
+			return fronts[i][1];
+	return NULL;
 }
 
 static bool system_name(const struct authd *a, struct str canonical)
@@ -320,7 +326,7 @@ void login_ask(struct authd *a, struct channel *ch, uint32_t serial, const struc
 	buf_add(&both, m->password);
 	q->tried = hash_str(buf_str(&both));
 	explicit_bzero(both.p, both.n);
-	q->wants_ticket = is_front(ch);
+	q->spawner = spawner_of(ch);
 	/* A name that cannot be anybody's costs as much time as a wrong password. */
 	bool good = canonical_login(a, m->user, &name) && m->password.n <= WORKER_PASSWORD_MAX &&
 		    str_find(m->password, '\0') < 0;

@@ -70,9 +70,10 @@ static const struct ipc_handler from_local[] = { { &mailbox_find_schema, on_find
 static const struct daemon_client clients[] = {
 	{ "smtpd", from_service, COUNT(from_service), joined, left },
 	{ "pop3d", from_service, COUNT(from_service), joined, left },
+	{ "imapd", from_service, COUNT(from_service), joined, left },
 	{ "local", from_local, COUNT(from_local), joined, left },
 };
-static const char *const servers[] = { "pop3session", "accountd", NULL };
+static const char *const servers[] = { "pop3session", "imapsession", "accountd", NULL };
 
 static const struct daemon authd = {
 	.name = "authd",

@@ -42,6 +42,7 @@ static const struct ipc_handler handlers[] = {
 static const struct daemon_client clients[] = {
 	{ .daemon = "smtpd", .handlers = handlers, .n_handlers = COUNT(handlers) },
 	{ .daemon = "pop3d", .handlers = handlers, .n_handlers = COUNT(handlers) },
+	{ .daemon = "imapd", .handlers = handlers, .n_handlers = COUNT(handlers) },
 };
 
 /* Still as root: the key files need be readable for nobody else. */

@@ -215,7 +215,7 @@ static void add_service(struct reader *r, const struct house_daemon *d, const st
 /* Names of services that one daemon may have several of; the rest run once. */
 static bool listens(const struct house_daemon *d)
 {
-	return strcmp(d->name, "smtpd") == 0 || strcmp(d->name, "pop3d") == 0;
+	return strcmp(d->name, "smtpd") == 0 || strcmp(d->name, "pop3d") == 0 || strcmp(d->name, "imapd") == 0;
 }
 
 static void check_line(struct reader *r, const struct conf_service *line)

@@ -15,6 +15,8 @@ TABLE(qmgr)
 TABLE(smtpd)
 TABLE(pop3d)
 TABLE(pop3session)
+TABLE(imapd)
+TABLE(imapsession)
 
 #define PARAMS(daemon) .params = daemon##_params, .n_params = &daemon##_params_n
 
@@ -23,12 +25,14 @@ const struct house_daemon house_daemons[] = {
 	{ "keyd", "tayori-key", { NULL }, SANDBOX_HELD, NULL, false, PARAMS(keyd) },
 	{ "lookupd", "tayori-lookup", { NULL }, SANDBOX_READ, NULL, false, PARAMS(lookupd) },
 	{ "pop3session", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(pop3session) },
+	{ "imapsession", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(imapsession) },
 	{ "accountd", "root", { NULL }, SANDBOX_ACCOUNT, "auth_system_users", false, PARAMS(accountd) },
-	{ "authd", "tayori-auth", { "pop3session", "accountd", NULL }, SANDBOX_WORK, NULL, false, PARAMS(authd) },
+	{ "authd", "tayori-auth", { "pop3session", "imapsession", "accountd", NULL }, SANDBOX_WORK, NULL, false, PARAMS(authd) },
 	{ "local", "root", { "authd", NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(local) },
 	{ "qmgr", "tayori-queue", { "lookupd", "local", NULL }, SANDBOX_STORE, NULL, true, PARAMS(qmgr) },
 	{ "smtpd", "tayori-smtpd", { "qmgr", "lookupd", "authd", "keyd", NULL }, SANDBOX_HELD, NULL, false, PARAMS(smtpd) },
 	{ "pop3d", "tayori-front", { "authd", "keyd", "pop3session", NULL }, SANDBOX_HELD, NULL, false, PARAMS(pop3d) },
+	{ "imapd", "tayori-front", { "authd", "keyd", "imapsession", NULL }, SANDBOX_HELD, NULL, false, PARAMS(imapd) },
 };
 const size_t house_daemons_n = COUNT(house_daemons);
 

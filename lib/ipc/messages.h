@@ -97,9 +97,40 @@ enum { LOGIN_OK = 1, LOGIN_REFUSED, LOGIN_LATER /* no verdict now */ };
 #define GRANT_FIELDS(F) F(str, ticket) MAILBOX_USER_FIELDS(F)
 #define GRANTED_FIELDS(F) F(bool, ok)
 #define SESSION_OPEN_FIELDS(F)                                                                                         \
-	F(str, ticket) F(str, client) F(str, input) /* what the client sent already, after the login */                \
-		F(bool, tls) F(fd, socket)
+	F(u64, id) /* the front's number for this connection, never used again on this channel */                      \
+		F(str, ticket) F(str, client) F(str, tag) /* IMAP: of the login, which the session answers */           \
+		F(str, input) /* what the client sent already, after the login */ F(bool, tls) F(fd, socket)
 #define SESSION_OPENED_FIELDS(F) F(bool, ok) F(str, text)
+
+/* ---- a session process -> its spawner; spawner -> front ---- */
+/* The folders whose change wakes it; an earlier pair is forgotten. */
+#define SESSION_WATCH_FIELDS(F) F(fd, new_mail) F(fd, cur)
+#define SESSION_WATCHED_FIELDS(F) F(bool, ok)
+/*
+ * It may end and leave `state` with the front? Asked by the session (id 0), passed on by the spawner (id of the front). received,
+ * sent: octets that went over its socket, so that none is on its way.
+ */
+#define SESSION_SLEEP_FIELDS(F) F(u64, id) F(u64, received) F(u64, sent) F(bool, idle) F(str, state)
+#define SESSION_SLEPT_FIELDS(F) F(bool, ok)
+/* spawner -> front: its folder has changed, wake it; its process has ended. */
+#define SESSION_STIR_FIELDS(F) F(u64, id)
+#define SESSION_OVER_FIELDS(F) F(u64, id)
+/*
+ * What session_sleep.state holds: written and read by sessions, and by nobody in between. known, recent: pairs of u32, first and last UID
+ * of a run, ascending.
+ */
+#define SESSION_STATE_FIELDS(F)                                                                                        \
+	F(str, folder) F(bool, selected) F(bool, readonly) F(u32, uidvalidity) F(u64, modseq) F(u32, enabled)          \
+		F(u32, keywords) /* letters in use, bit 0 is 'a' */ F(str, idle_tag) F(str, known) F(str, recent)
+/* ---- front -> spawner: a connection that sleeps shall have a process again; has gone ---- */
+#define SESSION_WAKE_FIELDS(F) F(u64, id) F(str, input) F(str, state) F(fd, socket)
+#define SESSION_GONE_FIELDS(F) F(u64, id)
+
+/* ---- master -> spawners, over the control channel: rows of text into the file; close those of a user ---- */
+#define WHO_FIELDS(F) F(fd, file)
+#define WHO_TOLD_FIELDS(F) F(u32, count)
+#define KICK_FIELDS(F) F(str, user)
+#define KICKED_FIELDS(F) F(u32, count)
 
 /* ---- local's spawner -> authd ---- */
 #define MAILBOX_FIND_FIELDS(F) F(str, user)
@@ -150,8 +181,13 @@ enum { DELIVERY_UNKNOWN, DELIVERY_DONE, DELIVERY_DEFERRED, DELIVERY_FAILED };
 #define QUEUE_READ_FIELDS(F) F(str, queue_id)
 #define QUEUE_CONTENT_FIELDS(F) F(bool, ok) F(str, text) /* the envelope, or why not */ F(fd, content)
 
+/* ---- tayori mailbox -> local (its socket, root only) ---- */
+#define MAILBOX_TASK_FIELDS(F) F(str, user) F(str, verb) F(strs, args) F(fd, file) /* for rows and lines */
+enum { TASK_OK, TASK_WRONG /* something is wrong with the mailbox, or the answer is no */, TASK_USAGE, TASK_NO_USER, TASK_LATER };
+#define MAILBOX_DONE_FIELDS(F) F(u8, status) /* TASK_... */ F(str, text)
+
 /* ---- tayori(1) -> master (its control socket, root only) ---- */
-#define CONTROL_FIELDS(F) F(str, verb) /* status, reload, stop */ F(str, argument)
+#define CONTROL_FIELDS(F) F(str, verb) /* status, reload, stop, who, kick */ F(str, argument) F(fd, file) /* who: for its rows */
 #define CONTROL_ANSWER_FIELDS(F) F(bool, ok) F(str, text)
 
 #define IPC_MESSAGES(M)                                                                                                \
@@ -182,6 +218,19 @@ enum { DELIVERY_UNKNOWN, DELIVERY_DONE, DELIVERY_DEFERRED, DELIVERY_FAILED };
 	M(granted, GRANTED_FIELDS)                                                                                     \
 	M(session_open, SESSION_OPEN_FIELDS)                                                                           \
 	M(session_opened, SESSION_OPENED_FIELDS)                                                                       \
+	M(session_watch, SESSION_WATCH_FIELDS)                                                                         \
+	M(session_watched, SESSION_WATCHED_FIELDS)                                                                     \
+	M(session_sleep, SESSION_SLEEP_FIELDS)                                                                         \
+	M(session_slept, SESSION_SLEPT_FIELDS)                                                                         \
+	M(session_stir, SESSION_STIR_FIELDS)                                                                           \
+	M(session_over, SESSION_OVER_FIELDS)                                                                           \
+	M(session_wake, SESSION_WAKE_FIELDS)                                                                           \
+	M(session_state, SESSION_STATE_FIELDS)                                                                         \
+	M(session_gone, SESSION_GONE_FIELDS)                                                                           \
+	M(who, WHO_FIELDS)                                                                                             \
+	M(who_told, WHO_TOLD_FIELDS)                                                                                   \
+	M(kick, KICK_FIELDS)                                                                                           \
+	M(kicked, KICKED_FIELDS)                                                                                       \
 	M(mailbox_find, MAILBOX_FIND_FIELDS)                                                                           \
 	M(mailbox, MAILBOX_FIELDS)                                                                                     \
 	M(system_login, SYSTEM_LOGIN_FIELDS)                                                                           \
@@ -203,6 +252,8 @@ enum { DELIVERY_UNKNOWN, DELIVERY_DONE, DELIVERY_DEFERRED, DELIVERY_FAILED };
 	M(queue_acted, QUEUE_ACTED_FIELDS)                                                                             \
 	M(queue_read, QUEUE_READ_FIELDS)                                                                               \
 	M(queue_content, QUEUE_CONTENT_FIELDS)                                                                         \
+	M(mailbox_task, MAILBOX_TASK_FIELDS)                                                                           \
+	M(mailbox_done, MAILBOX_DONE_FIELDS)                                                                           \
 	M(control, CONTROL_FIELDS)                                                                                     \
 	M(control_answer, CONTROL_ANSWER_FIELDS)
 

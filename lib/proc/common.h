@@ -25,6 +25,17 @@
 	CONF(auth_default_domain, text, "", "", "", "Added to a login name, and to a user of the passwd-file, without a domain.")
 #define CONF_VIRTUAL_MAILBOX_BASE(CONF)                                                                                \
 	CONF(virtual_mailbox_base, folder, "/var/mail/tayori", "1", "", "Below this are the mail folders of virtual users, one folder each.")
+#define CONF_FRONT(CONF)                                                                                               \
+	CONF_MYHOSTNAME(CONF)                                                                                          \
+	CONF_TLS(CONF)                                                                                                 \
+	CONF(front_tls_auth_only, bool, "yes", "", "", "Accept logins only under TLS. No is for tests on loopback.")      \
+	CONF(front_login_timeout, time, "1m", "1s", "10m", "Time to log in.")                                            \
+	CONF(front_session_limit, count, "10K", "1", "1M", "Connections of this service at a time.")                   \
+	CONF(front_auth_limit, count, "5", "1", "100", "Failed logins in one connection before it is closed.")         \
+	CONF(front_client_connection_count_limit, count, "50", "1", "100K", "Connections that one client address may hold at a time.") \
+	CONF(front_tls, choice, "starttls", "none|starttls|required|implicit", "", "TLS is not offered, offered by STARTTLS or STLS, needed before a login, or begins with the connection (ports 993, 995).")
+#define CONF_IMAP_SESSION_TIMEOUT(CONF)                                                                                \
+	CONF(imap_session_timeout, time, "30m", "10s", "1d", "A silent session ends after this time, asleep or not. RFC 3501 wants 30 minutes at least.")
 #define CONF_TLS(CONF)                                                                                                 \
 	CONF(tls_min_version, choice, "TLSv1.2", "TLSv1.2|TLSv1.3", "", "Refuse older versions of TLS.")
 

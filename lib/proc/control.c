@@ -342,10 +342,29 @@ static void on_clock(struct channel *ch, uint32_t serial, void *message)
 	clock_shift(m->ms);
 }
 
+static void on_who(struct channel *ch, uint32_t serial, void *message)
+{
+	struct run *run = run_of(ch);
+	const struct who *m = message;
+	uint32_t n = run->daemon->who && m->file >= 0 ? run->daemon->who(run, m->file) : 0;
+
+	channel_answer(ch, serial, &who_told_schema, &(struct who_told){ n });
+}
+
+static void on_kick(struct channel *ch, uint32_t serial, void *message)
+{
+	struct run *run = run_of(ch);
+	const struct kick *m = message;
+	uint32_t n = run->daemon->kick ? run->daemon->kick(run, m->user) : 0;
+
+	channel_answer(ch, serial, &kicked_schema, &(struct kicked){ n });
+}
+
 static const struct ipc_handler handlers[] = {
 	{ &settings_schema, on_settings }, { &folder_schema, on_folder },     { &walls_schema, on_walls },
 	{ &peer_schema, on_peer },	   { &listener_schema, on_listener }, { &start_schema, on_start },
 	{ &reload_schema, on_reload },	   { &drain_schema, on_drain },	      { &clock_by_schema, on_clock },
+	{ &who_schema, on_who },	   { &kick_schema, on_kick },
 };
 
 /* Without master nobody supervises: end, in order where that is possible. */
@@ -369,7 +388,8 @@ bool control_begin(struct run *run, struct err *err)
 		struct run_server *s = calloc(1, sizeof(*s));
 		ASSERT(s);
 		s->name = *name;
-		channel_start(&s->ch, run->loop, -1, NULL, NULL, 0, server_broken, run);
+		channel_start(&s->ch, run->loop, -1, NULL, run->daemon->from_servers, run->daemon->n_from_servers,
+			      server_broken, run);
 		s->next = in->servers;
 		in->servers = s;
 	}

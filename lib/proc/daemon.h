@@ -35,7 +35,8 @@ struct daemon {
 	const size_t *n_params;
 	size_t conf_size;
 	const char *const *servers; /* daemons that this one asks, NULL-ended */
-	/* Those of them that are asked in the loop, and may send notices; others are asked by run_ask, waiting. */
+	const struct ipc_handler *from_servers; /* what they may ask or tell in turn */
+	size_t n_from_servers;
 	const struct daemon_client *clients;
 	size_t n_clients;
 
@@ -48,6 +49,9 @@ struct daemon {
 	/* Finish what is begun and call run_drained. NULL: exits at once. */
 	void (*drain)(struct run *run);
 	void (*child_ended)(struct run *run, pid_t pid, int status);
+	/* Parents of sessions: a row of text for each, into the file; ends those of a user. How many. */
+	uint32_t (*who)(struct run *run, int file);
+	uint32_t (*kick)(struct run *run, struct str user);
 };
 
 struct run_folder {

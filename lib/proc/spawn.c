@@ -136,7 +136,7 @@ static int child_main(void *arg)
 		.filter = c->run->child_filter,
 		.landlock = c->run->landlock,
 		.dies_with_parent = c->rules->dies_with_parent,
-		.memory_bytes = CHILD_MEMORY,
+		.memory_bytes = c->rules->memory_bytes ? c->rules->memory_bytes : CHILD_MEMORY,
 		.descriptors = CHILD_DESCRIPTORS,
 		.folders = &folder,
 		.n_folders = 1,

@@ -31,6 +31,7 @@ struct spawn_rules {
 	int64_t first_valid_uid;
 	struct str base; /* virtual_mailbox_base: its folder is held by the run */
 	bool dies_with_parent;
+	uint64_t memory_bytes; /* address space of the child; 0: CHILD_MEMORY of spawn.c */
 };
 
 /*

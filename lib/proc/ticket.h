@@ -1,6 +1,6 @@
 /* ticket - who may have a session: authd grants, the front shows the ticket, once and soon. */
-#ifndef POP3SESSION_TICKET_H
-#define POP3SESSION_TICKET_H
+#ifndef PROC_TICKET_H
+#define PROC_TICKET_H
 
 #include "base/hash.h"
 #include "proc/daemon.h"

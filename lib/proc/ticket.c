@@ -1,4 +1,4 @@
-#include "ticket.h"
+#include "proc/ticket.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 # Manual pages: those beside the code, with the parameters of each daemon from its declarations.
 #	cmake -D SOURCE=... -D OUT=... -D POSTCONF=... -P manuals.cmake
 file(GLOB_RECURSE pages ${SOURCE}/master/*.[158] ${SOURCE}/smtpd/*.8 ${SOURCE}/qmgr/*.8 ${SOURCE}/local/*.8
-	${SOURCE}/pop3d/*.8 ${SOURCE}/agents/*.8 ${SOURCE}/ctl/*.1 ${SOURCE}/etc/*.5 ${SOURCE}/etc/*.7)
+	${SOURCE}/pop3d/*.8 ${SOURCE}/imapd/*.8 ${SOURCE}/agents/*.8 ${SOURCE}/ctl/*.1 ${SOURCE}/etc/*.5 ${SOURCE}/etc/*.7)
 foreach(page ${pages})
 	get_filename_component(name ${page} NAME_WE)
 	get_filename_component(section ${page} LAST_EXT)
@@ -11,6 +11,8 @@ foreach(page ${pages})
 		set(owners ${name})
 		if(name STREQUAL pop3d)
 			list(APPEND owners pop3session)
+		elseif(name STREQUAL imapd)
+			list(APPEND owners imapsession)
 		endif()
 		execute_process(COMMAND ${POSTCONF} -X ${owners} OUTPUT_VARIABLE parameters COMMAND_ERROR_IS_FATAL ANY)
 		string(REPLACE ";" "\\;" parameters "${parameters}")

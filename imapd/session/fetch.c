@@ -15,6 +15,7 @@ enum { SEEN_AT_ONCE = 32 /* messages whose \Seen goes to the disk together, befo
 
 struct fetching {
 	struct session *s;
+	struct request *r;
 	const struct fetch *fetch;
 	unsigned items;	/* with those that nobody has asked for in words */
 	size_t missing, failed;
@@ -321,7 +322,7 @@ static bool take_fetch(struct session *s, struct request *r, struct sequence *se
 void cmd_fetch(struct session *s, struct request *r)
 {
 	struct fetch fetch = { 0 };
-	struct fetching f = { .s = s, .fetch = &fetch };
+	struct fetching f = { .s = s, .r = r, .fetch = &fetch };
 	enum mbox_result result = MBOX_OK;
 	struct err err = { 0 };
 	struct sequence set;

@@ -143,8 +143,10 @@ void cmd_unselect(struct session *s, struct request *r)
 static bool expunge(struct session *s, struct request *r, const struct sequence *only)
 {
 	struct mbox_view *v = s->view;
-	size_t *which = arena_array(&r->arena, v->n + 1, sizeof(*which)), n = 0;
 	struct err err = { 0 };
+
+	mbox_view_sync(v, NULL); /* what other sessions have marked counts too (RFC 3501, 6.4.3) */
+	size_t *which = arena_array(&r->arena, v->n + 1, sizeof(*which)), n = 0;
 
 	for (size_t i = 0; i < v->n; i++) {
 		const struct mbox_row *m = &v->rows[i];

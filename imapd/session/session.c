@@ -1,7 +1,9 @@
 #include "session.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/time.h"
 #include "body.h"
@@ -46,7 +48,7 @@ static void run_command(struct session *s)
 	struct str line = { 0 };
 	int64_t after = s->conf->imap_sleep_after;
 
-	if (after > 0 && !wait_for_input(s, after) && sleep_try(s))
+	if (after > 0 && !wait_for_input(s, after) && sleep_try(s) == SLEEP_ASLEEP)
 		return;
 	enum wire_got got = wire_command(&s->wire, &line);
 	if (got == WIRE_OK || got == WIRE_MESSAGE || got == WIRE_BAD)
@@ -78,16 +80,18 @@ static void idle(struct session *s)
 	int64_t until = clock_mono_ms() + s->conf->imap_session_timeout;
 
 	for (unsigned n = 0; !s->over && !s->wire.broken; n++) {
+		enum sleep_result slept = SLEEP_NOT;
 		report_news(s, REPORT_ALL, false); /* first of all for one that has just woken up because of it */
 		if (s->over)
 			return;
-		if (!wire_unread(&s->wire) && wire_flush(&s->wire) && n % IDLE_SLEEP_EACH == 0 && sleep_try(s))
-			return;
-		if (wait_for_input(s, IDLE_LOOK_MS)) {
+		if (!wire_unread(&s->wire) && wire_flush(&s->wire) && n % IDLE_SLEEP_EACH == 0)
+			slept = sleep_try(s);
+		if (slept == SLEEP_NEWS)
+			n = UINT_MAX; /* told, and tried again */
+		else if (slept == SLEEP_NOT && wait_for_input(s, IDLE_LOOK_MS)) {
 			end_idle(s);
 			return;
-		}
-		if (clock_mono_ms() > until)
+		} else if (clock_mono_ms() > until)
 			session_give_up(s, WIRE_SILENT);
 	}
 }
@@ -116,8 +120,8 @@ static void begin(struct session *s, const struct session_start *start)
 
 static void end(struct session *s)
 {
-	if (!s->asleep)
-		wire_flush(&s->wire);
+	if (!s->asleep && wire_flush(&s->wire))
+		shutdown(s->wire.fd, SHUT_WR);
 	session_unselect(s);
 	mbox_user_free(&s->user);
 	wire_free(&s->wire);

@@ -7,11 +7,14 @@
 
 #include "session.h"
 
-/*
- * Call it with nothing unread and nothing unsent, after all news has been told. True: the session is asleep (s->asleep), and
- * must end without a word. False: not now; `idle` sessions then look for news by themselves.
- */
-bool sleep_try(struct session *s);
+enum sleep_result {
+	SLEEP_ASLEEP, /* s->asleep: the session must end without a word */
+	SLEEP_NEWS,   /* something has changed in the folder: tell it, and try again */
+	SLEEP_NOT,    /* not now; a session in IDLE looks for news by itself */
+};
+
+/* Call it with nothing unread and nothing unsent, after all news has been told. */
+enum sleep_result sleep_try(struct session *s);
 
 /* Takes up the state of a session that slept. False: it cannot be; the session says BYE. */
 bool sleep_wake(struct session *s, struct str state);

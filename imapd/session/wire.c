@@ -19,10 +19,12 @@ bool wire_flush(struct wire *w)
 		ssize_t n = send(w->fd, rest.p, rest.n, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0)
+		if (n < 0) {
 			w->broken = true; /* a time limit on sending ends here too */
-		else
+		} else {
+			w->sent += (size_t)n;
 			rest = str_skip(rest, (size_t)n);
+		}
 	}
 	if (w->out.room > OUT_KEPT)
 		buf_free(&w->out);
@@ -86,10 +88,11 @@ static enum wire_got fill(struct wire *w)
 			return WIRE_GONE;
 		buf_reserve(&w->in, READ_CHUNK);
 		ssize_t n = recv(w->fd, w->in.p + w->in.n, READ_CHUNK, 0);
-		if (n > 0)
+		if (n > 0) {
 			w->in.n += (size_t)n;
-		if (n > 0)
+			w->received += (uint64_t)n;
 			return WIRE_OK;
+		}
 		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return WIRE_SILENT;
 		if (n == 0 || errno != EINTR)

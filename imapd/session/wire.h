@@ -38,6 +38,7 @@ struct wire {
 	bool pending;	    /* nobody has begun or refused that yet */
 	bool waits;	    /* the client waits for our "+" before it sends them */
 	bool broken;
+	uint64_t received, sent; /* octets through fd */
 };
 
 /* The next command, without its last line end; it lives until the next call. Sends what is queued before it waits. */

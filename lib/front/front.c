@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "front/inner.h"
+#include "io/fd.h"
 #include "log/words.h"
 
 enum { DRAIN_GRACE_MS = 1000 };
@@ -85,6 +86,13 @@ void conn_free(void *arg)
 	free(c->sasl);
 	if (c->has_session)
 		stream_abort(&c->session);
+	if (c->id && f->protocol->sleeps) {
+		table_remove(&f->by_id, str_of(&c->id, sizeof(c->id)));
+		channel_notify(run_server(f->run, f->protocol->spawner), &session_gone_schema, &(struct session_gone){ c->id });
+	}
+	fd_close(&c->held);
+	buf_free(&c->state);
+	buf_free(&c->command);
 	uncount_address(c);
 	*c->prev = c->next;
 	if (c->next)
@@ -126,15 +134,78 @@ static void log_tls(struct front_conn *c)
 		log_line(log, LOG_NOTICE, WORDS_TLS_FAILED, c->client, f.why ? f.why : "the client left");
 }
 
+/* "{n}" or "{n+}" at the end of a line (RFC 3501, 4.3; RFC 7888). */
+static bool ends_in_literal(struct str line, uint64_t *n, bool *waits)
+{
+	ptrdiff_t brace = str_rfind(line, '{');
+
+	if (line.n == 0 || line.p[line.n - 1] != '}' || brace < 0)
+		return false;
+	struct str digits = str_head(str_skip(line, (size_t)brace + 1), line.n - (size_t)brace - 2);
+	*waits = !str_ends(digits, STR("+"));
+	return str_u64(*waits ? digits : str_head(digits, digits.n - 1), UINT32_MAX, n);
+}
+
+/* Adds to the command that is gathered; true: it goes on with a literal, or was too long. */
+static bool gather(struct front_conn *c, struct str line)
+{
+	uint64_t n;
+	bool waits;
+
+	c->command.limit = FRONT_LINE_MAX;
+	if (!ends_in_literal(line, &n, &waits))
+		return false;
+	if (n > FRONT_LINE_MAX || !buf_add(&c->command, line) || !buf_add(&c->command, STR("\r\n")) ||
+	    c->command.n + n > FRONT_LINE_MAX) {
+		c->front->protocol->goodbye(c, "command too long");
+		front_close(c);
+		return true;
+	}
+	c->literal = (size_t)n;
+	if (waits)
+		front_write(c, "+ go on\r\n");
+	return true;
+}
+
+/* True: some octets of a literal were there. */
+static bool take_literal(struct front_conn *c)
+{
+	struct str some = str_head(stream_input(&c->stream), c->literal);
+
+	if (some.n == 0)
+		return false;
+	buf_add(&c->command, some);
+	c->literal -= some.n;
+	stream_consume(&c->stream, some.n);
+	return true;
+}
+
+static void say_line(struct front_conn *c, struct str line)
+{
+	const struct front_protocol *p = c->front->protocol;
+
+	if (p->literals && gather(c, line))
+		return;
+	if (c->command.n == 0) {
+		p->line(c, line);
+		return;
+	}
+	if (buf_add(&c->command, line))
+		p->line(c, buf_str(&c->command));
+	else
+		front_bad_command(c);
+	buf_free(&c->command);
+}
+
 static void take_line(struct front_conn *c, struct str line, size_t used)
 {
 	c->fresh_tls = false;
-	if (str_find(line, '\0') >= 0)
+	if (str_find(line, '\0') >= 0 || (c->command.n > 0 && str_find(buf_str(&c->command), '\0') >= 0))
 		front_bad_command(c);
 	else if (c->sasl)
 		login_sasl_line(c, line);
 	else
-		c->front->protocol->line(c, line);
+		say_line(c, line);
 	/* TLS began, or the session has taken over: the buffer is not this line's any more. */
 	if (!c->fresh_tls && !c->closing && c->stream.fd >= 0)
 		stream_consume(&c->stream, used);
@@ -149,6 +220,11 @@ static void on_input(void *arg)
 	if (c->tls && !c->tls_logged)
 		log_tls(c);
 	while (!c->busy && !c->closing && c->stream.fd >= 0) {
+		if (c->literal > 0) {
+			if (!take_literal(c))
+				break;
+			continue;
+		}
 		enum stream_line got = stream_line(&c->stream, FRONT_LINE_MAX, &line, &used);
 		if (got == LINE_TOO_LONG) {
 			c->front->protocol->goodbye(c, "line too long");
@@ -208,6 +284,7 @@ void front_accept(struct front *f, int fd, unsigned service)
 
 	ASSERT(c);
 	c->front = f;
+	c->held = -1;
 	c->service = service;
 	c->next = f->conns;
 	c->prev = &f->conns;
@@ -251,6 +328,15 @@ void front_drain(struct front *f)
 		run_drained(f->run);
 	for (struct front_conn *c = f->conns; c; c = next) {
 		next = c->next;
+		if (c->held >= 0) { /* the session has the connection, and goes on */
+			conn_free(c);
+			continue;
+		}
+		if (c->asleep) {
+			f->protocol->goodbye(c, "shutting down");
+			front_close(c);
+			continue;
+		}
 		/* whoever works may finish what was just asked for */
 		if (c->has_session || c->busy) {
 			timer_set(&c->drain, f->run->loop, DRAIN_GRACE_MS, grace_over, c);

@@ -2,7 +2,8 @@
  * front - strangers' connections until they are logged in: TLS, the few commands before a login, the login, and the
  * hand-over to a session process. Shared by pop3d and imapd, which bring the grammar.
  *
- * Without TLS the session gets the client's own descriptor; with TLS the front stays between and moves bytes.
+ * Without TLS the session gets the client's own descriptor; with TLS the front stays between and moves bytes. A protocol
+ * whose sessions sleep leaves their connections and states here while they have no process (sleep.c).
  */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
@@ -20,6 +21,7 @@ struct front_conn;
 struct front_rules {
 	struct str host;
 	int64_t login_timeout, session_limit, auth_limit, per_address;
+	int64_t sleep_timeout, idle_notify; /* for sleeping sessions: the longest silence; how often the client hears us in IDLE */
 	enum { FRONT_TLS_NONE, FRONT_TLS_START, FRONT_TLS_REQUIRED, FRONT_TLS_IMPLICIT } tls;
 	bool tls_auth_only;
 	enum tls_version tls_min_version;
@@ -29,9 +31,12 @@ struct front_rules {
 struct front_protocol {
 	const char *name;     /* "pop3": ALPN, and in the log */
 	const char *spawner;  /* the daemon that opens sessions */
+	bool literals;	      /* a line may end with {n} or {n+}, and n octets follow, then the rest of the command (IMAP) */
+	bool sleeps;	      /* sessions may sleep */
+	const char *still_here; /* the line that a sleeping client in IDLE gets now and then */
 	struct front_rules (*rules)(const void *conf); /* from the daemon's struct */
 	void (*greet)(struct front_conn *c);
-	/* A line without its end. SASL's own lines do not come here. */
+	/* A line without its end; with `literals` a whole command, "{n}" CR LF and octets within. SASL's own lines do not come here. */
 	void (*line)(struct front_conn *c, struct str line);
 	void (*refused)(struct front_conn *c);	       /* wrong password: the delay is over */
 	void (*later)(struct front_conn *c);	       /* no verdict, or no session, now */
@@ -46,6 +51,8 @@ struct front {
 	struct front_conn *conns;
 	size_t n;
 	struct table addresses;
+	uint64_t last_id;
+	struct table by_id; /* connections that have, or had, a session */
 };
 
 struct front_conn {
@@ -55,16 +62,29 @@ struct front_conn {
 	struct stream stream;
 	struct stream session; /* the other side, once logged in under TLS */
 	bool has_session, busy, closing, tls, tls_logged, fresh_tls, refused;
+	bool asleep, idle, waking;
+	int held;	    /* the client's descriptor while a session has it too, without TLS; or -1 */
+	uint64_t id;	    /* for the spawner; 0: none yet */
+	uint64_t to_session, from_session; /* octets moved since its process began */
+	struct buf state;   /* of the sleeping session */
+	uint64_t sleep_sent, sleep_received; /* of a session that wants to sleep: some of it is still on its way to us */
+	uint32_t sleep_serial; /* its question; 0: none waits */
+	struct buf command; /* so far, with literals */
+	size_t literal;	    /* octets of the literal that are to come */
 	unsigned failures, bad_commands;
 	char address[FRONT_ADDRESS_MAX];
 	char client[FRONT_ADDRESS_MAX + 16];
 	char method[16];
 	char user[FRONT_NAME_MAX + 1]; /* as typed; kept by USER */
 	char ticket[64];
+	char tag[64]; /* IMAP: of the command that logs in */
 	struct sasl *sasl;
 	struct call call;
 	struct timer delay, drain;
 };
+
+/* For the daemon's table, when sessions sleep: what the spawner asks and tells. */
+extern const struct ipc_handler front_from_spawner[3];
 
 /* In the daemon's prepare, accept, reloaded, drain. */
 bool front_prepare(struct front *f, struct run *run, const struct front_protocol *p, struct err *err);

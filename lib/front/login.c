@@ -50,6 +50,8 @@ static void on_opened(void *arg, enum call_result result, void *message)
 		try_later(c);
 		return;
 	}
+	if (result == CALL_OK && m->ok && c->front->protocol->sleeps && sleep_hold(c))
+		return;
 	/* The descriptor itself has been handed over; our copy says nothing more, whatever came of it. */
 	if (result == CALL_OK && m->ok) {
 		c->closing = true;
@@ -64,8 +66,14 @@ static void on_opened(void *arg, enum call_result result, void *message)
 static void open_session(struct front_conn *c)
 {
 	int pair[2] = { -1, -1 };
-	struct session_open m = { .ticket = str_from(c->ticket), .client = str_from(c->address), .tls = c->tls };
+	struct session_open m = { .ticket = str_from(c->ticket),
+				  .client = str_from(c->address),
+				  .tag = str_from(c->tag),
+				  .tls = c->tls };
 
+	m.id = c->id = ++c->front->last_id;
+	if (c->front->protocol->sleeps)
+		table_set(&c->front->by_id, str_of(&c->id, sizeof(c->id)), c);
 	if (c->tls && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		try_later(c);
 		return;

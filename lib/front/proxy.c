@@ -20,6 +20,7 @@ static void client_input(void *arg)
 {
 	struct front_conn *c = arg;
 
+	c->to_session += stream_input(&c->stream).n;
 	move(&c->stream, &c->session);
 }
 
@@ -27,7 +28,9 @@ static void session_input(void *arg)
 {
 	struct front_conn *c = arg;
 
+	c->from_session += stream_input(&c->session).n;
 	move(&c->session, &c->stream);
+	sleep_moved(c);
 }
 
 static void client_drained(void *arg)
@@ -46,6 +49,12 @@ static void session_drained(void *arg)
 		stream_resume(&c->stream);
 }
 
+void proxy_take(struct front_conn *c)
+{
+	if (stream_input(&c->stream).n > 0)
+		client_input(c);
+}
+
 /* Either side's end is the end; what the session said last still goes out. */
 static void ended(void *arg, enum stream_end how)
 {
@@ -61,6 +70,7 @@ static const struct stream_events session_side = { session_input, session_draine
 void proxy_start(struct front_conn *c, int fd)
 {
 	c->has_session = true;
+	c->to_session = c->from_session = 0;
 	stream_start(&c->session, c->front->run->loop, fd, CHUNK_MAX, &session_side, c);
 	c->stream.events = &client_side;
 	c->stream.in_limit = CHUNK_MAX;

@@ -1,0 +1,3 @@
+#include "imapd/conf.h"
+
+CONF_DEFINE(imapd, IMAPD_CONF)

@@ -3,6 +3,7 @@
 
 #include "conf.h"
 #include "recipient.h"
+#include "tool.h"
 
 static bool prepare(struct run *run, struct err *err)
 {
@@ -32,8 +33,8 @@ static void qmgr_left(struct run *run, struct channel *ch)
 
 static void child_ended(struct run *run, pid_t pid, int status)
 {
-	(void)status;
-	recipient_ended(run->state, pid);
+	if (!tool_ended(run->state, pid, status))
+		recipient_ended(run->state, pid);
 }
 
 static const char *const servers[] = { "authd", NULL };
@@ -49,6 +50,7 @@ static const struct daemon local = {
 	.clients = clients,
 	.n_clients = COUNT(clients),
 	.prepare = prepare,
+	.accept = tool_accept,
 	.child_ended = child_ended,
 };
 

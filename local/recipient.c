@@ -147,7 +147,9 @@ static void start_child(struct recipient *r, const struct mailbox *m)
 {
 	struct local *local = r->local;
 	struct spawn_user user = { m->user, m->uid, m->gid, m->home, m->virtual_user };
-	struct spawn_rules rules = { conf(local)->first_valid_uid, conf(local)->virtual_mailbox_base, true };
+	struct spawn_rules rules = { .first_valid_uid = conf(local)->first_valid_uid,
+				     .base = conf(local)->virtual_mailbox_base,
+				     .dies_with_parent = true };
 	struct err err = { 0 };
 	int fds[2];
 

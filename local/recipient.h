@@ -10,6 +10,7 @@ struct local {
 	struct run *run;
 	struct table recipients; /* user -> struct recipient */
 	size_t n_children;
+	struct tool *tools; /* tool.h */
 };
 
 /* Takes a delivery that qmgr asks for; the answer goes to `ch` under `serial`. Takes the content's descriptor. */

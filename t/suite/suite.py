@@ -23,7 +23,7 @@ import traceback
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 BUILD = os.environ.get("TAYORI_BUILD", os.path.join(TOP, "build", "release"))
-OFFSETS = dict(lmtp=24, smtp=25, pop3=110, smtps=465, submission=587, pop3s=995)
+OFFSETS = dict(lmtp=24, smtp=25, pop3=110, imap=143, smtps=465, submission=587, imaps=993, pop3s=995)
 ROOT = os.geteuid() == 0
 
 
@@ -38,6 +38,7 @@ def free_base():
             try:
                 for off in OFFSETS.values():
                     s = held.enter_context(socket.socket())
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # closed connections hold no port
                     s.bind(("127.0.0.1", base + off))
                 return base
             except OSError:
@@ -159,6 +160,10 @@ class Instance:
         c.user(user)
         c.pass_(password)
         return c
+
+    def mail(self, user="bob"):
+        """The user's mail folder."""
+        return f"{self.dir}/mail/example.test/{user}"
 
     def fetch(self, user="bob", wait=0, delete=True, seconds=30):
         """All messages as bytes with CRLF; waits until there are at least `wait`."""

@@ -10,6 +10,7 @@ awaited; waits have limits.
 import contextlib
 import os
 import poplib
+import random
 import re
 import shutil
 import smtplib
@@ -33,7 +34,7 @@ class Skip(Exception):
 
 def free_base():
     """A base such that all ports of an instance are free now."""
-    for base in range(20000 + os.getpid() % 200 * 100, 60000, 1200):
+    for base in random.sample(range(20000, 59000, 1100), 35):
         with contextlib.ExitStack() as held:
             try:
                 for off in OFFSETS.values():
@@ -75,7 +76,7 @@ class Instance:
 
     def __enter__(self):
         # the quick start makes the instance; it is stopped again to add to its configuration
-        self.quickstart()
+        self.make()
         if any(self.added.values()):
             for name, text in (("main.cf", self.added["main"]), ("master.cf", self.added["master"]), ("virtual", self.added["virtual"])):
                 with open(f"{self.dir}/etc/{name}", "a") as f:
@@ -93,6 +94,17 @@ class Instance:
             sys.stderr.write("---- the log's end ----\n" + "".join(self.log().splitlines(True)[-40:]))
         if not self.keep:
             shutil.rmtree(self.dir, ignore_errors=True)
+
+    def make(self):
+        """Starts it on free ports: what was free when it was looked at may be another's a moment later."""
+        for tries in range(5):
+            try:
+                return self.quickstart()
+            except AssertionError as e:
+                if "in use by another program" not in str(e) or tries == 4:
+                    raise
+                shutil.rmtree(f"{self.dir}/etc", ignore_errors=True)
+                self.base = free_base()
 
     def quickstart(self, *more):
         r = subprocess.run([f"{TOP}/etc/quickstart", "--dir", self.dir, "--ports", str(self.base), "--background", "--no-install", *more],

@@ -143,10 +143,12 @@ def test_push():
                 other.ok("NOOP")
                 other.ok(f"STORE {n + 1} +FLAGS (\\Flagged)")
                 until(lambda: c.response()[1][1] == "FETCH")
-                new = f"{t.mail()}/new/{int(time.time())}.x{port}.script"
-                with open(new, "w") as f:
+                new = f"{int(time.time())}.x{port}.script"
+                with open(f"{t.mail()}/tmp/{new}", "w") as f:
                     f.write("Subject: dropped\n\nx\n")
-                os.chown(new, os.stat(t.mail()).st_uid, -1) if suite.ROOT else None
+                if suite.ROOT:
+                    os.chown(f"{t.mail()}/tmp/{new}", os.stat(t.mail()).st_uid, -1)
+                os.rename(f"{t.mail()}/tmp/{new}", f"{t.mail()}/new/{new}")
                 until(lambda: c.response()[1] == [str(n + 4), "EXISTS"])
                 assert done(c, tag).status == "OK"
                 assert c.exists() == n + 4

@@ -263,11 +263,7 @@ static int put_text(struct mbox_tx *tx, uint32_t number, uint32_t uid, const str
 
 	if (code == MDB_NOTFOUND) /* expunged meanwhile */
 		return 0;
-	if (!code && t->has_envelope)
-		code = mbox_row_text_put(tx, DB_ENVELOPES, number, uid, buf_str(&t->envelope));
-	if (!code && t->has_structure)
-		code = mbox_row_text_put(tx, DB_STRUCTURES, number, uid, buf_str(&t->structure));
-	return code;
+	return code ? code : mbox_row_texts_put(tx, number, uid, buf_str(&t->envelope), buf_str(&t->structure));
 }
 
 static int put_batch(struct mbox_tx *tx, void *ctx)

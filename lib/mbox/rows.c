@@ -273,6 +273,17 @@ int mbox_row_text_put(struct mbox_tx *tx, enum mbox_db db, uint32_t folder, uint
 	return 0;
 }
 
+int mbox_row_texts_put(struct mbox_tx *tx, uint32_t folder, uint32_t uid, struct str envelope, struct str structure)
+{
+	int code = 0;
+
+	if (envelope.n)
+		code = mbox_row_text_put(tx, DB_ENVELOPES, folder, uid, envelope);
+	if (structure.n && !code)
+		code = mbox_row_text_put(tx, DB_STRUCTURES, folder, uid, structure);
+	return code;
+}
+
 static int drop(struct mbox_tx *tx, enum mbox_db db, MDB_val key)
 {
 	int code = mdb_del(tx->txn, tx->dbi[db], &key, NULL);

@@ -64,6 +64,8 @@ int mbox_row_facts(struct mbox_tx *tx, uint32_t folder, uint32_t uid, struct mbo
 /* The texts of a message; db: DB_ENVELOPES or DB_STRUCTURES. */
 int mbox_row_text(struct mbox_tx *tx, enum mbox_db db, uint32_t folder, uint32_t uid, struct str *out);
 int mbox_row_text_put(struct mbox_tx *tx, enum mbox_db db, uint32_t folder, uint32_t uid, struct str text);
+/* Both, where there is one. */
+int mbox_row_texts_put(struct mbox_tx *tx, uint32_t folder, uint32_t uid, struct str envelope, struct str structure);
 
 /* A walk over one folder's rows of a table, from a uid on, ascending. MDB_NOTFOUND at its end. */
 struct mbox_walk {

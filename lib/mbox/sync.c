@@ -7,6 +7,8 @@
 
 #include "base/random.h"
 #include "io/fd.h"
+#include "mbox/fresh.h"
+#include "mbox/texts.h"
 
 enum {
 	SCAN_TRIES = 4,
@@ -20,6 +22,7 @@ struct sync {
 	struct mbox_place *p;
 	struct mbox_index_folder d;
 	struct mbox_plan plan;
+	struct mbox_fresh fresh;
 	struct mbox_sight new, cur; /* before it was read */
 	int64_t at_ns;		    /* when */
 	bool whole;		    /* cur/ too */
@@ -273,13 +276,23 @@ static void settle_names(struct sync *s)
 
 /* ---- the index ---- */
 
+/* With its texts, when the delivery has left them. */
+static int add_one(struct mbox_tx *tx, struct mbox_index_folder *d, const struct mbox_message *m,
+		   const struct mbox_fresh *fresh)
+{
+	struct mbox_facts_row facts = mbox_message_facts(m);
+	struct str base = mbox_message_base(m);
+	const struct mbox_fresh_texts *t = mbox_fresh_find(fresh, str_cut(&base, ','), m->size);
+	int code = mbox_row_add(tx, d, m->uid, m->flags, &facts);
+
+	return code || !t ? code : mbox_row_texts_put(tx, d->number, m->uid, t->envelope, t->structure);
+}
+
 static int apply_one(struct mbox_tx *tx, struct mbox_index_folder *d, const struct mbox_message *m, uint8_t what)
 {
 	struct mbox_facts_row facts = mbox_message_facts(m);
 	int code = 0;
 
-	if (what & PLAN_ADD)
-		return mbox_row_add(tx, d, m->uid, m->flags, &facts);
 	if (what & PLAN_FLAGS)
 		code = mbox_row_change(tx, d, m->uid, m->flags);
 	if (what & PLAN_NAME && !code)
@@ -287,13 +300,18 @@ static int apply_one(struct mbox_tx *tx, struct mbox_index_folder *d, const stru
 	return code;
 }
 
-static int apply_plan(struct mbox_tx *tx, struct mbox_index_folder *d, const struct mbox_plan *plan)
+static int apply_plan(struct mbox_tx *tx, struct mbox_index_folder *d, const struct sync *s)
 {
+	const struct mbox_plan *plan = &s->plan;
 	int code = mbox_row_batch(tx, d, plan->n_changes);
 
-	for (size_t i = 0; i < plan->list.n && !code; i++)
-		if (plan->what[i])
-			code = apply_one(tx, d, &plan->list.m[i], plan->what[i]);
+	for (size_t i = 0; i < plan->list.n && !code; i++) {
+		const struct mbox_message *m = &plan->list.m[i];
+		if (plan->what[i] & PLAN_ADD)
+			code = add_one(tx, d, m, &s->fresh);
+		else if (plan->what[i])
+			code = apply_one(tx, d, m, plan->what[i]);
+	}
 	for (size_t i = 0; i < plan->n_gone && !code; i++)
 		code = mbox_row_remove(tx, d, plan->gone[i]);
 	return code ? code : mbox_row_trim(tx, d);
@@ -322,7 +340,7 @@ static int write_all(struct mbox_tx *tx, void *ctx)
 		d->changes_floor = d->gone_floor = d->modseq; /* of what was before, the logs know nothing */
 	}
 	if (!code)
-		code = apply_plan(tx, d, &w->s->plan);
+		code = apply_plan(tx, d, w->s);
 	return code ? code : mbox_row_folder_put(tx, id, d);
 }
 
@@ -374,6 +392,8 @@ static enum mbox_result take_in(struct sync *s, struct err *err)
 	if ((r = take_new(s, err)))
 		return r;
 	settle_names(s);
+	if (s->plan.n_changes)
+		mbox_fresh_take(&s->p->f, &s->fresh);
 	if (s->named && (r = mbox_flush_names(&s->p->f, err)))
 		return r;
 	if ((s->plan.n_changes || s->d.number == 0) && (r = mbox_place_modseq(s->p, &s->d, err)))
@@ -421,6 +441,12 @@ static enum mbox_result sync_locked(struct sync *s, bool doubt, struct err *err)
 	return r ? r : write_row(s, err);
 }
 
+static void sync_free(struct sync *s)
+{
+	mbox_plan_free(&s->plan);
+	mbox_fresh_free(&s->fresh);
+}
+
 static enum mbox_result run(struct mbox_user *u, struct mbox_place *p, bool doubt, struct mbox_index_folder *d,
 			    struct err *err)
 {
@@ -428,13 +454,13 @@ static enum mbox_result run(struct mbox_user *u, struct mbox_place *p, bool doub
 	enum mbox_result r = sync_locked(&s, doubt, err);
 
 	if (r && u->index.damaged) { /* a new one, and from the beginning: what was done to names stays right */
-		mbox_plan_free(&s.plan);
+		sync_free(&s);
 		s = (struct sync){ .u = u, .p = p };
 		r = mbox_index_ready(&u->index, err);
 		if (!r)
 			r = sync_locked(&s, doubt, err);
 	}
-	mbox_plan_free(&s.plan);
+	sync_free(&s);
 	*d = s.d;
 	return r;
 }

@@ -6,7 +6,10 @@
  * has it open, and one that is damaged, of another version, or not ours, is moved aside and built anew. Rebuilding
  * changes no UID, UIDVALIDITY, flag or keyword; modseqs only grow.
  *
- * One thread, never used across fork.
+ * One thread, never used across fork, and one at a time for a home in a process. Whoever ends without mbox_user_free looks to the
+ * next one as if the index had killed him; after some of those in a row it is built anew.
+ *
+ * Needs a local file system: LMDB maps its file, and clocks of directories are compared with ours.
  */
 #ifndef MBOX_USER_H
 #define MBOX_USER_H

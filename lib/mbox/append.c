@@ -83,7 +83,9 @@ static int write_row(struct mbox_tx *tx, void *ctx)
 	m.vsize = name.vsize;
 	struct mbox_facts_row facts = mbox_message_facts(&m);
 	if ((code = mbox_row_batch(tx, &d, 1)) || (code = mbox_row_add(tx, &d, a->uid, a->flags, &facts)) ||
-	    (code = mbox_row_texts_put(tx, d.number, a->uid, buf_str(&a->texts.envelope), buf_str(&a->texts.structure))) || (code = mbox_row_trim(tx, &d)))
+	    (code = mbox_row_texts_put(tx, d.number, a->uid, buf_str(&a->texts.envelope),
+				       buf_str(&a->texts.structure))) ||
+	    (code = mbox_row_trim(tx, &d)))
 		return code;
 	return mbox_row_folder_put(tx, id, &d);
 }

@@ -15,8 +15,7 @@ static size_t atom_length(struct str s)
 	}
 	if (s.n && s.p[0] == '{') {
 		ptrdiff_t end = str_find(s, '}');
-		if (end < 0 || !str_u64(str_skip(str_head(s, (size_t)end), 1), s.n, &n) ||
-		    (size_t)end + 3 + n > s.n)
+		if (end < 0 || !str_u64(str_skip(str_head(s, (size_t)end), 1), s.n, &n) || (size_t)end + 3 + n > s.n)
 			return 0;
 		return (size_t)end + 3 + (size_t)n;
 	}

@@ -338,8 +338,8 @@ static enum mbox_result answer(struct ask *a, struct err *err)
 }
 
 enum mbox_result mbox_view_facts(struct mbox_view *v, const size_t *which, size_t n, unsigned want,
-				 bool (*see)(void *ctx, size_t row, const struct mbox_facts *f), void *ctx, size_t *done,
-				 size_t *missing, struct err *err)
+				 bool (*see)(void *ctx, size_t row, const struct mbox_facts *f), void *ctx,
+				 size_t *done, size_t *missing, struct err *err)
 {
 	struct ask *a = calloc(1, sizeof(*a));
 

@@ -26,7 +26,9 @@ static const char magic[4] = { 't', 'n', 'w', '1' };
 void mbox_fresh_format(const struct mbox_fresh_texts *t, struct buf *out)
 {
 	size_t start = out->n;
-	struct head head = { .size = t->size, .stem_n = (uint32_t)t->stem.n, .envelope_n = (uint32_t)t->envelope.n,
+	struct head head = { .size = t->size,
+			     .stem_n = (uint32_t)t->stem.n,
+			     .envelope_n = (uint32_t)t->envelope.n,
 			     .structure_n = (uint32_t)t->structure.n };
 
 	memcpy(head.magic, magic, sizeof(magic));

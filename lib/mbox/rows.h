@@ -24,10 +24,10 @@ struct mbox_stamp {
 struct mbox_index_folder {
 	uint32_t number; /* what the keys of its messages begin with; 0: not in the index yet */
 	uint32_t uidvalidity;
-	uint64_t ino;	    /* of the folder's directory: a copy of a folder has the same id */
-	uint32_t uidnext;   /* the next UID to give */
-	uint32_t uid_end;   /* UIDs below are reserved for the index: UIDNEXT of the record when it did so */
-	uint64_t modseq;    /* the highest given */
+	uint64_t ino;	  /* of the folder's directory: a copy of a folder has the same id */
+	uint32_t uidnext; /* the next UID to give */
+	uint32_t uid_end; /* UIDs below are reserved for the index: UIDNEXT of the record when it did so */
+	uint64_t modseq;  /* the highest given */
 	uint64_t modseq_end;
 	uint64_t changes_floor, gone_floor; /* the logs hold all that is over these */
 	uint32_t n_changes, n_gone;

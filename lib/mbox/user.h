@@ -25,10 +25,10 @@ void mbox_user_free(struct mbox_user **u);
 #define scoped_mbox_user __attribute__((cleanup(mbox_user_free)))
 
 struct mbox_folder_row {
-	struct str name;   /* as mbox.h has it; "INBOX" comes first, the others in byte order */
-	bool exists;	   /* false: a parent of which there are only children, or subscribed only */
+	struct str name; /* as mbox.h has it; "INBOX" comes first, the others in byte order */
+	bool exists;	 /* false: a parent of which there are only children, or subscribed only */
 	bool subscribed;
-	bool children;	   /* folders below it exist */
+	bool children; /* folders below it exist */
 };
 
 /*

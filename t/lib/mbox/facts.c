@@ -34,12 +34,14 @@ static void ask(struct mbox_view *v, const size_t *which, size_t n, unsigned wan
 }
 
 #define LETTER "From: a@b\r\nSubject: %s\r\n\r\nx\r\n"
-#define ENVELOPE "(NIL \"%s\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) NIL NIL NIL NIL NIL)"
+#define ENVELOPE \
+	"(NIL \"%s\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) NIL NIL NIL NIL NIL)"
 #define BODY "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1"
 
 static void expect(struct buf *out, size_t row, const char *subject, unsigned want)
 {
-	buf_addf(out, "%zu:1795327677:%d", row, (int)strlen("From: a@b\r\nSubject: \r\n\r\nx\r\n" ) + (int)strlen(subject));
+	buf_addf(out, "%zu:1795327677:%d", row,
+		 (int)strlen("From: a@b\r\nSubject: \r\n\r\nx\r\n") + (int)strlen(subject));
 	if (want & WANT_ENVELOPE)
 		buf_addf(out, " E" ENVELOPE, subject);
 	if (want & (WANT_STRUCTURE | WANT_BODY))
@@ -228,11 +230,15 @@ static const char *const messages[] = {
 	"",
 	"\n",
 	"Subject: x\n\nx\n",
-	"Content-Type: application/octet-stream; name=\"a\\\"b\"\nContent-MD5: x\nContent-Disposition: attachment; filename=x\n\nx\n",
+	"Content-Type: application/octet-stream; name=\"a\\\"b\"\nContent-MD5: x\nContent-Disposition: attachment; "
+	"filename=x\n\nx\n",
 	"Content-Type: message/rfc822\n\nSubject: in\nFrom: \"a (b) \\\\\" <c@d>\n\nx\n",
-	"Content-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n",
-	"Content-Type: multipart/mixed; boundary=a\nContent-Language: de, en\n\n--a\n\nx\n--a\nContent-Type: multipart/alternative;"
-	" boundary=b\n\n--b\nContent-Type: text/html; charset=\"\xc3\xa4\"\nContent-Description: {3}\n\n<p>\n--b--\n--a\n"
+	"Content-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; "
+	"boundary=b\n\n--b\n\nx\n--b--\n",
+	"Content-Type: multipart/mixed; boundary=a\nContent-Language: de, en\n\n--a\n\nx\n--a\nContent-Type: "
+	"multipart/alternative;"
+	" boundary=b\n\n--b\nContent-Type: text/html; charset=\"\xc3\xa4\"\nContent-Description: "
+	"{3}\n\n<p>\n--b--\n--a\n"
 	"Content-Type: message/rfc822\n\nSubject: (\n\nx\n--a--\n",
 	"Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: one\n\nx\n--b--\n",
 	"Content-Type: multipart/mixed; boundary=b\n\nno parts\n",
@@ -259,6 +265,7 @@ START_TEST(body_of_structure)
 END_TEST
 
 TEST_MAIN("mbox facts", tcase_add_checked_fixture(tc, user_make, user_remove);
-	  tcase_add_loop_test(tc, asked, 0, 2 * (int)COUNT(wants)); tcase_add_loop_test(tc, written_at_delivery, 0, COUNT(spoils)); tcase_add_test(tc, pauses_and_gaps);
+	  tcase_add_loop_test(tc, asked, 0, 2 * (int)COUNT(wants));
+	  tcase_add_loop_test(tc, written_at_delivery, 0, COUNT(spoils)); tcase_add_test(tc, pauses_and_gaps);
 	  tcase_add_test(tc, many); tcase_add_test(tc, long_header);
 	  tcase_add_loop_test(tc, body_of_structure, 0, COUNT(messages)))

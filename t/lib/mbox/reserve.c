@@ -240,7 +240,7 @@ START_TEST(full_disk)
 }
 END_TEST
 
-TEST_MAIN("mbox reserve", tcase_add_checked_fixture(tc, user_make, user_remove);
-	  tcase_add_test(tc, a_block_is_used_up); tcase_add_test(tc, pop3_in_between);
-	  tcase_add_test(tc, after_a_power_cut); tcase_add_loop_test(tc, after_a_death, 0, 2);
-	  tcase_add_test(tc, a_tag_ahead); tcase_add_test(tc, used_up); tcase_add_test(tc, full_disk))
+TEST_MAIN("mbox reserve", tcase_add_checked_fixture(tc, user_make, user_remove); tcase_add_test(tc, a_block_is_used_up);
+	  tcase_add_test(tc, pop3_in_between); tcase_add_test(tc, after_a_power_cut);
+	  tcase_add_loop_test(tc, after_a_death, 0, 2); tcase_add_test(tc, a_tag_ahead); tcase_add_test(tc, used_up);
+	  tcase_add_test(tc, full_disk))

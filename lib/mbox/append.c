@@ -65,17 +65,6 @@ static enum mbox_result put_file(struct append *a, struct err *err)
 	return MBOX_OK;
 }
 
-static int put_texts(struct mbox_tx *tx, uint32_t number, uint32_t uid, const struct mbox_texts *t)
-{
-	int code = 0;
-
-	if (t->has_envelope)
-		code = mbox_row_text_put(tx, DB_ENVELOPES, number, uid, buf_str(&t->envelope));
-	if (t->has_structure && !code)
-		code = mbox_row_text_put(tx, DB_STRUCTURES, number, uid, buf_str(&t->structure));
-	return code;
-}
-
 static int write_row(struct mbox_tx *tx, void *ctx)
 {
 	const struct append *a = ctx;
@@ -94,7 +83,9 @@ static int write_row(struct mbox_tx *tx, void *ctx)
 	m.vsize = name.vsize;
 	struct mbox_facts_row facts = mbox_message_facts(&m);
 	if ((code = mbox_row_batch(tx, &d, 1)) || (code = mbox_row_add(tx, &d, a->uid, a->flags, &facts)) ||
-	    (code = put_texts(tx, d.number, a->uid, &a->texts)) || (code = mbox_row_trim(tx, &d)))
+	    (code = mbox_row_texts_put(tx, d.number, a->uid, buf_str(&a->texts.envelope),
+				       buf_str(&a->texts.structure))) ||
+	    (code = mbox_row_trim(tx, &d)))
 		return code;
 	return mbox_row_folder_put(tx, id, &d);
 }

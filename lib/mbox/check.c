@@ -74,7 +74,8 @@ static void check_counts(const struct check *c, const struct mbox_index_folder *
 {
 	if (d->messages != is->messages || d->unseen != is->unseen || d->deleted != is->deleted ||
 	    d->in_new != is->in_new || d->octets != is->octets)
-		tell(c, true, "the index counts %u messages, %u unseen, %u deleted, %llu octets; it has %u, %u, %u, %llu",
+		tell(c, true,
+		     "the index counts %u messages, %u unseen, %u deleted, %llu octets; it has %u, %u, %u, %llu",
 		     d->messages, d->unseen, d->deleted, (unsigned long long)d->octets, is->messages, is->unseen,
 		     is->deleted, (unsigned long long)is->octets);
 	if (is->modseq > d->modseq || is->uidnext > d->uidnext)

@@ -233,8 +233,8 @@ static enum mbox_result lock_both(struct copy *c, struct err *err)
 	struct mbox_view *v = c->all.v;
 	struct mbox_place *from = &v->inner->place;
 	bool first = within(c) || before(from, c->to);
-	enum mbox_result r = first ? mbox_view_lock(v, &c->all.d, err)
-				   : mbox_sync_lock(v->user, c->to, false, &c->row, err);
+	enum mbox_result r =
+		first ? mbox_view_lock(v, &c->all.d, err) : mbox_sync_lock(v->user, c->to, false, &c->row, err);
 	unsigned opened = v->user->index.opened;
 
 	if (r || within(c))
@@ -304,8 +304,7 @@ static enum mbox_result copy_files(struct copy *c, bool *clean, struct err *err)
 {
 	enum mbox_result r;
 
-	if ((r = map_letters(c, err)) || (r = mbox_folder_soil(&c->to->f, err)) ||
-	    (r = reserve(&c->all, err)) ||
+	if ((r = map_letters(c, err)) || (r = mbox_folder_soil(&c->to->f, err)) || (r = reserve(&c->all, err)) ||
 	    (r = mbox_place_look(c->to, &c->new, &c->cur, err)))
 		return r;
 	r = mbox_items_run(&c->all, err);

@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "io/fd.h"
 #include "mbox/delivery.h"
+#include "mbox/fresh.h"
 
 enum { WRITE_CHUNK = 65536 };
 
@@ -182,6 +183,7 @@ enum mbox_result mbox_place(struct mbox_delivery *d, struct err *err)
 		return keep_failure(d, MBOX_OK, err);
 	buf_addf(&name, "%.*s,S=%lld,W=%lld", STR_ARG(buf_str(&d->stem)), (long long)d->size,
 		 (long long)(d->size + d->bare_lf));
+	mbox_fresh_add(&d->folder, buf_str(&d->stem), d->fd, d->size);
 	if (mbox_move(d->folder.tmp, d->temp, d->folder.new, buf_cstr(&name)) < 0)
 		return keep_failure(d, mbox_failed(err, "cannot move the message to new/"), err);
 	d->temp[0] = '\0';

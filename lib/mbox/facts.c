@@ -263,11 +263,7 @@ static int put_text(struct mbox_tx *tx, uint32_t number, uint32_t uid, const str
 
 	if (code == MDB_NOTFOUND) /* expunged meanwhile */
 		return 0;
-	if (!code && t->has_envelope)
-		code = mbox_row_text_put(tx, DB_ENVELOPES, number, uid, buf_str(&t->envelope));
-	if (!code && t->has_structure)
-		code = mbox_row_text_put(tx, DB_STRUCTURES, number, uid, buf_str(&t->structure));
-	return code;
+	return code ? code : mbox_row_texts_put(tx, number, uid, buf_str(&t->envelope), buf_str(&t->structure));
 }
 
 static int put_batch(struct mbox_tx *tx, void *ctx)
@@ -342,8 +338,8 @@ static enum mbox_result answer(struct ask *a, struct err *err)
 }
 
 enum mbox_result mbox_view_facts(struct mbox_view *v, const size_t *which, size_t n, unsigned want,
-				 bool (*see)(void *ctx, size_t row, const struct mbox_facts *f), void *ctx, size_t *done,
-				 size_t *missing, struct err *err)
+				 bool (*see)(void *ctx, size_t row, const struct mbox_facts *f), void *ctx,
+				 size_t *done, size_t *missing, struct err *err)
 {
 	struct ask *a = calloc(1, sizeof(*a));
 

@@ -17,7 +17,7 @@ enum {
 	READERS_MAX = 510,
 	WRITE_TRIES = 64,
 	OPEN_TRIES = 4,
-	UNCLEAN_MAX = 3,
+	UNCLEAN_MAX = 5,
 	VERSION = 1,
 };
 

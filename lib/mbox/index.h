@@ -28,7 +28,7 @@ enum mbox_db {
 };
 
 struct mbox_index {
-	int home; /* the caller's */
+	int home;     /* the caller's */
 	MDB_env *env; /* NULL: not open */
 	MDB_dbi dbi[DB_COUNT];
 	dev_t dev;

@@ -148,7 +148,9 @@ void mbox_items_write(struct mbox_items *all, int (*work)(struct mbox_tx *tx, vo
 struct mbox_facts_row mbox_facts_renamed(const struct mbox_facts_row *old, const char *text)
 {
 	struct mbox_name name;
-	struct mbox_message m = { .name = str_from(text), .arrival = old->arrival, .size = old->size, .vsize = old->vsize };
+	struct mbox_message m = {
+		.name = str_from(text), .arrival = old->arrival, .size = old->size, .vsize = old->vsize
+	};
 
 	mbox_name_parse(m.name, &name);
 	m.base_n = (uint16_t)name.base.n;

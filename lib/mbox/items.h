@@ -13,10 +13,10 @@ enum mbox_item_state { ITEM_WAITS, ITEM_DONE, ITEM_GONE };
 
 struct mbox_item {
 	uint32_t uid;
-	uint32_t flags; /* what act wants them to be */
+	uint32_t flags;	 /* what act wants them to be */
 	uint32_t to_uid; /* in the folder that it is copied to */
 	uint8_t state;
-	char *name;	/* new name of the file, allocated; NULL: it follows from its facts */
+	char *name; /* new name of the file, allocated; NULL: it follows from its facts */
 };
 
 struct mbox_items {
@@ -24,9 +24,9 @@ struct mbox_items {
 	struct mbox_index_folder d; /* of the view's folder */
 	struct mbox_item *items;
 	size_t n;
-	unsigned opened; /* the index in which `d` is valid */
-	bool from_new;	 /* files have left new/ */
-	bool read_again; /* the folder was, so that `d` has moved on */
+	unsigned opened;	    /* the index in which `d` is valid */
+	bool from_new;		    /* files have left new/ */
+	bool read_again;	    /* the folder was, so that `d` has moved on */
 	struct mbox_sight new, cur; /* before the first change */
 	/* 0, or errno; ENOENT and EEXIST: the file was not what the index says */
 	int (*act)(struct mbox_items *all, struct mbox_item *item, const struct mbox_facts_row *facts, int dir,

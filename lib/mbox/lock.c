@@ -15,7 +15,7 @@
 
 static int lock_wait(int fd)
 {
-	const struct timespec pause = { .tv_nsec = 10000000 };
+	struct timespec pause = { .tv_nsec = 250000 };
 	int64_t until = clock_mono_ms() + MBOX_LOCK_WAIT_MS;
 
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -24,6 +24,8 @@ static int lock_wait(int fd)
 		if (clock_mono_ms() >= until)
 			return errno = EWOULDBLOCK, -1;
 		nanosleep(&pause, NULL);
+		if (pause.tv_nsec < 10000000) /* most hold it for a moment only */
+			pause.tv_nsec *= 2;
 	}
 	return 0;
 }

@@ -200,7 +200,8 @@ static enum mbox_result rename_all(const struct renames *r, struct err *err)
 
 	while (i < r->n && !result) {
 		if (rename_one(r, r->names[i], false) < 0)
-			result = errno == EEXIST ? in_the_way(r->to, err) : mbox_failed(err, "cannot rename the folder");
+			result =
+				errno == EEXIST ? in_the_way(r->to, err) : mbox_failed(err, "cannot rename the folder");
 		else
 			i++;
 	}

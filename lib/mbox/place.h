@@ -11,7 +11,7 @@ struct mbox_place {
 	int home; /* the caller's */
 	struct mbox_folder f;
 	dev_t dev;
-	ino_t ino;	      /* of the folder: two are locked in this order */
+	ino_t ino; /* of the folder: two are locked in this order */
 	ino_t ino_new, ino_cur;
 	struct buf record_bytes;
 	struct arena record_arena;
@@ -38,6 +38,11 @@ static inline bool mbox_place_same(const struct mbox_place *a, const struct mbox
  * soiled lock, the next one believes neither the page cache nor what the index has reserved.
  */
 enum mbox_result mbox_place_lock(struct mbox_place *p, struct err *err);
+/*
+ * A folder whose id the index knows, but at another inode. When that one is still in the home, this is a copy of it, record and
+ * all: it gets an id and a UIDVALIDITY of its own. Under the lock.
+ */
+enum mbox_result mbox_place_part(struct mbox_place *p, uint64_t ino, struct err *err);
 /* Reads the record again when it has changed; without the lock it may be old at once. */
 enum mbox_result mbox_place_reload(struct mbox_place *p, struct err *err);
 

@@ -24,10 +24,10 @@ struct mbox_stamp {
 struct mbox_index_folder {
 	uint32_t number; /* what the keys of its messages begin with; 0: not in the index yet */
 	uint32_t uidvalidity;
-	uint64_t ino;	    /* of the folder's directory: a copy of a folder has the same id */
-	uint32_t uidnext;   /* the next UID to give */
-	uint32_t uid_end;   /* UIDs below are reserved for the index: UIDNEXT of the record when it did so */
-	uint64_t modseq;    /* the highest given */
+	uint64_t ino;	  /* of the folder's directory: a copy of a folder has the same id */
+	uint32_t uidnext; /* the next UID to give */
+	uint32_t uid_end; /* UIDs below are reserved for the index: UIDNEXT of the record when it did so */
+	uint64_t modseq;  /* the highest given */
 	uint64_t modseq_end;
 	uint64_t changes_floor, gone_floor; /* the logs hold all that is over these */
 	uint32_t n_changes, n_gone;
@@ -64,6 +64,8 @@ int mbox_row_facts(struct mbox_tx *tx, uint32_t folder, uint32_t uid, struct mbo
 /* The texts of a message; db: DB_ENVELOPES or DB_STRUCTURES. */
 int mbox_row_text(struct mbox_tx *tx, enum mbox_db db, uint32_t folder, uint32_t uid, struct str *out);
 int mbox_row_text_put(struct mbox_tx *tx, enum mbox_db db, uint32_t folder, uint32_t uid, struct str text);
+/* Both, where there is one. */
+int mbox_row_texts_put(struct mbox_tx *tx, uint32_t folder, uint32_t uid, struct str envelope, struct str structure);
 
 /* A walk over one folder's rows of a table, from a uid on, ascending. MDB_NOTFOUND at its end. */
 struct mbox_walk {

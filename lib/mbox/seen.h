@@ -17,6 +17,9 @@ struct mbox_view_inner {
 /* Brings the index up to date and takes into the view what is in it. */
 enum mbox_result mbox_view_take_in(struct mbox_view *v, const struct mbox_index_folder *d, struct err *err);
 
+/* Takes in what the index has, and gives the folder's row. Should that fail, no row has changed wrongly. */
+int mbox_view_take_rows(struct mbox_view *v, struct mbox_tx *tx, struct mbox_index_folder *d);
+
 /* Takes the lock for a change of the view's folder, with the folder and the view up to date. */
 enum mbox_result mbox_view_lock(struct mbox_view *v, struct mbox_index_folder *d, struct err *err);
 /* Ends it: unlocks, and takes in what was changed. `r`: how it went; its err is filled. */

@@ -1,31 +1,15 @@
-#include "mbox/sync.h"
+#include "mbox/enter.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/random.h"
-#include "io/fd.h"
-
 enum {
 	SCAN_TRIES = 4,
 	SCAN_PAUSE_NS = 25000000,
-	UNSURE_US = 2000000,	   /* a stamp may hide another program's change for so long */
-	UNSURE_US_A_MESSAGE = 50,  /* and longer in a large folder, so that looking costs a few hundredths of the time */
-};
-
-struct sync {
-	struct mbox_user *u;
-	struct mbox_place *p;
-	struct mbox_index_folder d;
-	struct mbox_plan plan;
-	struct mbox_sight new, cur; /* before it was read */
-	int64_t at_ns;		    /* when */
-	bool whole;		    /* cur/ too */
-	bool restless;		    /* another program has changed something meanwhile */
-	bool again;		    /* something is left to do later */
-	bool named;		    /* we have changed names */
+	UNSURE_US = 2000000,	  /* a stamp may hide another program's change for so long */
+	UNSURE_US_A_MESSAGE = 50, /* and longer in a large folder, so that looking costs a few hundredths of the time */
 };
 
 void mbox_stamp_move(struct mbox_stamp *stamp, const struct mbox_sight *before, const struct mbox_sight *after)
@@ -64,54 +48,15 @@ static bool is_of(const struct mbox_index_folder *d, const struct mbox_place *p)
 	return d->number != 0 && d->uidvalidity == p->record.uidvalidity && d->ino == p->ino;
 }
 
-/* ---- a folder that was copied, record and all ---- */
-
-struct twin {
-	const struct mbox_place *p;
-	uint64_t ino;
-	bool found;
-};
-
-static bool see_folder(void *ctx, struct str name, unsigned char type)
-{
-	struct twin *t = ctx;
-	struct stat st;
-
-	(void)type;
-	if (name.p[0] == '.' && fstatat(t->p->home, name.p, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		t->found = S_ISDIR(st.st_mode) && st.st_ino == t->ino;
-	return !t->found;
-}
-
-/* The one that the index knows keeps id and UIDs; this one becomes a folder of its own. */
-static enum mbox_result part_from(struct mbox_place *p, uint64_t ino, struct err *err)
-{
-	struct twin t = { p, ino, false };
-	struct mbox_record r = p->record;
-	uint8_t id[16];
-	enum mbox_result result;
-
-	t.found = ino == p->f.home;
-	if (p->f.inbox || (!t.found && mbox_walk_all(p->home, see_folder, &t) < 0) || !t.found)
-		return MBOX_OK; /* the same folder under another inode: restored, or moved to another disk */
-	random_bytes(id, sizeof(id));
-	hex_encode(id, sizeof(id), r.id);
-	r.uidnext = 1;
-	r.n_uidls = 0;
-	if ((result = mbox_draw_uidvalidity(p->home, &r.uidvalidity, err)) ||
-	    (result = mbox_folder_store(&p->f, &r, err)))
-		return result;
-	return mbox_place_reload(p, err);
-}
-
-static enum mbox_result load_row(struct sync *s, struct err *err)
+static enum mbox_result load_row(struct mbox_sync *s, struct err *err)
 {
 	struct mbox_index_folder *d = &s->d;
 	enum mbox_result r = read_row(s->u, s->p, d, err);
 
 	if (r || is_of(d, s->p))
 		return r;
-	if (d->number && d->ino != s->p->ino && ((r = part_from(s->p, d->ino, err)) || (r = read_row(s->u, s->p, d, err))))
+	if (d->number && d->ino != s->p->ino &&
+	    ((r = mbox_place_part(s->p, d->ino, err)) || (r = read_row(s->u, s->p, d, err))))
 		return r;
 	if (d->uidvalidity != s->p->record.uidvalidity) /* new to the index, or its record is another one */
 		*d = (struct mbox_index_folder){ .uidvalidity = s->p->record.uidvalidity };
@@ -122,7 +67,7 @@ static enum mbox_result load_row(struct sync *s, struct err *err)
 
 /* ---- reading the directories ---- */
 
-static int fill_plan(struct sync *s)
+static int fill_plan(struct mbox_sync *s)
 {
 	struct mbox_tx tx;
 	int code = mbox_index_read(&s->u->index, &tx);
@@ -144,7 +89,7 @@ static bool has_tag(const struct mbox_list *l)
 	return false;
 }
 
-static enum mbox_result list_files(struct sync *s, struct err *err)
+static enum mbox_result list_files(struct mbox_sync *s, struct err *err)
 {
 	const struct mbox_record *r = &s->p->record;
 	enum mbox_result result;
@@ -156,7 +101,7 @@ static enum mbox_result list_files(struct sync *s, struct err *err)
 	return mbox_scan_once(&s->p->f, r->uidvalidity, r->uidnext, s->whole, &s->plan.list, err);
 }
 
-static enum mbox_result scan(struct sync *s, struct err *err)
+static enum mbox_result scan(struct mbox_sync *s, struct err *err)
 {
 	enum mbox_result r = list_files(s, err);
 
@@ -179,7 +124,7 @@ static bool same_sight(const struct mbox_sight *a, const struct mbox_sight *b)
  * Reads until nothing was changed meanwhile. A message that another program renames may not be seen at all, so one that is missing
  * counts as gone only when no change can have been overlooked.
  */
-static enum mbox_result scan_stable(struct sync *s, struct err *err)
+static enum mbox_result scan_stable(struct mbox_sync *s, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = SCAN_PAUSE_NS };
 	struct mbox_sight new, cur;
@@ -189,8 +134,8 @@ static enum mbox_result scan_stable(struct sync *s, struct err *err)
 		if (r || (r = mbox_place_look(s->p, &new, &cur, err)))
 			return r;
 		s->restless = !same_sight(&new, &s->new) || !same_sight(&cur, &s->cur);
-		if (s->plan.n_gone == 0 || (!s->restless && mbox_sight_settled(&cur, s->at_ns) &&
-					    mbox_sight_settled(&new, s->at_ns)))
+		if (s->plan.n_gone == 0 ||
+		    (!s->restless && mbox_sight_settled(&cur, s->at_ns) && mbox_sight_settled(&new, s->at_ns)))
 			return MBOX_OK;
 		nanosleep(&pause, NULL);
 	}
@@ -202,7 +147,7 @@ static enum mbox_result scan_stable(struct sync *s, struct err *err)
 /* ---- UIDs and names ---- */
 
 /* A UID that the index did not know to be given: by another process, or before the index lost its last change. */
-static void raise_uidnext(struct sync *s)
+static void raise_uidnext(struct mbox_sync *s)
 {
 	const struct mbox_list *l = &s->plan.list;
 
@@ -214,7 +159,7 @@ static void raise_uidnext(struct sync *s)
 	}
 }
 
-static enum mbox_result take_new(struct sync *s, struct err *err)
+static enum mbox_result take_new(struct mbox_sync *s, struct err *err)
 {
 	struct mbox_list *l = &s->plan.list;
 	size_t from = l->n;
@@ -241,7 +186,7 @@ static enum mbox_result take_new(struct sync *s, struct err *err)
 }
 
 /* A message with a UID in new/: it is moved as any other program would that has seen it. */
-static void move_to_cur(struct sync *s, size_t i)
+static void move_to_cur(struct mbox_sync *s, size_t i)
 {
 	struct mbox_message *m = &s->plan.list.m[i];
 
@@ -253,7 +198,7 @@ static void move_to_cur(struct sync *s, size_t i)
 	}
 }
 
-static void settle_names(struct sync *s)
+static void settle_names(struct mbox_sync *s)
 {
 	struct mbox_plan *plan = &s->plan;
 
@@ -271,60 +216,7 @@ static void settle_names(struct sync *s)
 	}
 }
 
-/* ---- the index ---- */
-
-static int apply_one(struct mbox_tx *tx, struct mbox_index_folder *d, const struct mbox_message *m, uint8_t what)
-{
-	struct mbox_facts_row facts = mbox_message_facts(m);
-	int code = 0;
-
-	if (what & PLAN_ADD)
-		return mbox_row_add(tx, d, m->uid, m->flags, &facts);
-	if (what & PLAN_FLAGS)
-		code = mbox_row_change(tx, d, m->uid, m->flags);
-	if (what & PLAN_NAME && !code)
-		code = mbox_row_rename(tx, d, m->uid, &facts);
-	return code;
-}
-
-static int apply_plan(struct mbox_tx *tx, struct mbox_index_folder *d, const struct mbox_plan *plan)
-{
-	int code = mbox_row_batch(tx, d, plan->n_changes);
-
-	for (size_t i = 0; i < plan->list.n && !code; i++)
-		if (plan->what[i])
-			code = apply_one(tx, d, &plan->list.m[i], plan->what[i]);
-	for (size_t i = 0; i < plan->n_gone && !code; i++)
-		code = mbox_row_remove(tx, d, plan->gone[i]);
-	return code ? code : mbox_row_trim(tx, d);
-}
-
-struct write {
-	struct sync *s;
-	struct mbox_index_folder out;
-};
-
-static int write_all(struct mbox_tx *tx, void *ctx)
-{
-	struct write *w = ctx;
-	const char *id = w->s->p->record.id;
-	struct mbox_index_folder *d = &w->out, there;
-	int code = mbox_row_folder(tx, id, &there);
-	bool fresh = w->s->d.number == 0;
-
-	*d = w->s->d;
-	if (!code && fresh) /* of another record with this id */
-		code = mbox_row_folder_remove(tx, id, there.number);
-	else if (!code)
-		d->recent_from = there.recent_from; /* is claimed without the lock */
-	if (fresh && (!code || code == MDB_NOTFOUND)) {
-		code = mbox_row_number(tx, &d->number);
-		d->changes_floor = d->gone_floor = d->modseq; /* of what was before, the logs know nothing */
-	}
-	if (!code)
-		code = apply_plan(tx, d, &w->s->plan);
-	return code ? code : mbox_row_folder_put(tx, id, d);
-}
+/* ---- all of it ---- */
 
 static uint32_t count_keywords(const struct mbox_record *r)
 {
@@ -335,7 +227,7 @@ static uint32_t count_keywords(const struct mbox_record *r)
 	return n;
 }
 
-static struct mbox_stamp stamp(const struct sync *s, const struct mbox_sight *sight)
+static struct mbox_stamp stamp(const struct mbox_sync *s, const struct mbox_sight *sight)
 {
 	bool sure = mbox_sight_settled(sight, s->at_ns) && !s->again;
 
@@ -346,7 +238,7 @@ static struct mbox_stamp stamp(const struct sync *s, const struct mbox_sight *si
  * What was read is as it was before it was read; what we named ourselves comes on top. When another program was at work, the
  * stamp of before stays: it fits no more, and the next one reads again.
  */
-static enum mbox_result take_stamps(struct sync *s, struct err *err)
+static enum mbox_result take_stamps(struct mbox_sync *s, struct err *err)
 {
 	struct mbox_sight new, cur;
 	struct mbox_index_folder *d = &s->d;
@@ -364,7 +256,7 @@ static enum mbox_result take_stamps(struct sync *s, struct err *err)
 	return MBOX_OK;
 }
 
-static enum mbox_result take_in(struct sync *s, struct err *err)
+static enum mbox_result take_in(struct mbox_sync *s, struct err *err)
 {
 	enum mbox_result r = scan_stable(s, err);
 
@@ -374,22 +266,13 @@ static enum mbox_result take_in(struct sync *s, struct err *err)
 	if ((r = take_new(s, err)))
 		return r;
 	settle_names(s);
+	if (s->plan.n_changes)
+		mbox_fresh_take(&s->p->f, &s->fresh);
 	if (s->named && (r = mbox_flush_names(&s->p->f, err)))
 		return r;
 	if ((s->plan.n_changes || s->d.number == 0) && (r = mbox_place_modseq(s->p, &s->d, err)))
 		return r;
 	return take_stamps(s, err);
-}
-
-static enum mbox_result write_row(struct sync *s, struct err *err)
-{
-	struct write w = { .s = s };
-	int code = mbox_index_write(&s->u->index, write_all, &w);
-
-	if (code)
-		return mbox_index_failed(&s->u->index, code, err);
-	s->d = w.out;
-	return MBOX_OK;
 }
 
 /* Whether users would see no difference. */
@@ -398,7 +281,7 @@ static bool same_row(const struct mbox_index_folder *a, const struct mbox_index_
 	return a->keywords == b->keywords && a->uidnext == b->uidnext && a->modseq == b->modseq;
 }
 
-static enum mbox_result sync_locked(struct sync *s, bool doubt, struct err *err)
+static enum mbox_result sync_locked(struct mbox_sync *s, bool doubt, struct err *err)
 {
 	struct mbox_index_folder before;
 	enum mbox_result r = load_row(s, err);
@@ -415,26 +298,32 @@ static enum mbox_result sync_locked(struct sync *s, bool doubt, struct err *err)
 		return r;
 	bool new = doubt || !fits(&s->d.new, &s->new, 0), cur = doubt || !fits(&s->d.cur, &s->cur, s->d.messages);
 	if (!new && !cur)
-		return same_row(&before, &s->d) ? MBOX_OK : write_row(s, err);
+		return same_row(&before, &s->d) ? MBOX_OK : mbox_sync_write(s, err);
 	s->whole = cur || s->d.in_new > 0;
 	r = take_in(s, err);
-	return r ? r : write_row(s, err);
+	return r ? r : mbox_sync_write(s, err);
+}
+
+static void sync_free(struct mbox_sync *s)
+{
+	mbox_plan_free(&s->plan);
+	mbox_fresh_free(&s->fresh);
 }
 
 static enum mbox_result run(struct mbox_user *u, struct mbox_place *p, bool doubt, struct mbox_index_folder *d,
 			    struct err *err)
 {
-	struct sync s = { .u = u, .p = p };
+	struct mbox_sync s = { .u = u, .p = p };
 	enum mbox_result r = sync_locked(&s, doubt, err);
 
 	if (r && u->index.damaged) { /* a new one, and from the beginning: what was done to names stays right */
-		mbox_plan_free(&s.plan);
-		s = (struct sync){ .u = u, .p = p };
+		sync_free(&s);
+		s = (struct mbox_sync){ .u = u, .p = p };
 		r = mbox_index_ready(&u->index, err);
 		if (!r)
 			r = sync_locked(&s, doubt, err);
 	}
-	mbox_plan_free(&s.plan);
+	sync_free(&s);
 	*d = s.d;
 	return r;
 }

@@ -23,6 +23,9 @@ int mbox_texts_read(int fd, unsigned want, struct mbox_texts *out);
 /* The same from memory. */
 void mbox_texts_of(struct str message, unsigned want, struct mbox_texts *out);
 
+/* Whether the text is one list, from '(' to the ')' that belongs to it, as IMAP writes it. */
+bool mbox_is_one_list(struct str text);
+
 /*
  * BODY from BODYSTRUCTURE: the same without the extension data (RFC 3501, 9: body-ext-1part, body-ext-mpart). `structure` is what
  * imap_structure wrote; false, and nothing added, when it cannot be.

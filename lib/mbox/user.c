@@ -41,8 +41,7 @@ static int count_recent(struct mbox_tx *tx, const struct mbox_index_folder *d, u
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
-static enum mbox_result read_status(struct mbox_user *u, struct mbox_place *p, struct mbox_status *out,
-				    struct err *err)
+static enum mbox_result read_status(struct mbox_user *u, struct mbox_place *p, struct mbox_status *out, struct err *err)
 {
 	struct mbox_index_folder d;
 	struct mbox_tx tx;

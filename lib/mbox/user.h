@@ -6,7 +6,10 @@
  * has it open, and one that is damaged, of another version, or not ours, is moved aside and built anew. Rebuilding
  * changes no UID, UIDVALIDITY, flag or keyword; modseqs only grow.
  *
- * One thread, never used across fork.
+ * One thread, never used across fork, and one at a time for a home in a process. Whoever ends without mbox_user_free looks to the
+ * next one as if the index had killed him; after some of those in a row it is built anew.
+ *
+ * Needs a local file system: LMDB maps its file, and clocks of directories are compared with ours.
  */
 #ifndef MBOX_USER_H
 #define MBOX_USER_H
@@ -22,10 +25,10 @@ void mbox_user_free(struct mbox_user **u);
 #define scoped_mbox_user __attribute__((cleanup(mbox_user_free)))
 
 struct mbox_folder_row {
-	struct str name;   /* as mbox.h has it; "INBOX" comes first, the others in byte order */
-	bool exists;	   /* false: a parent of which there are only children, or subscribed only */
+	struct str name; /* as mbox.h has it; "INBOX" comes first, the others in byte order */
+	bool exists;	 /* false: a parent of which there are only children, or subscribed only */
 	bool subscribed;
-	bool children;	   /* folders below it exist */
+	bool children; /* folders below it exist */
 };
 
 /*

@@ -33,7 +33,7 @@ struct mbox_view {
 	char id[33];
 	struct mbox_row *rows;
 	size_t n;
-	size_t n_changed, n_gone; /* rows with these marks */
+	size_t n_changed, n_gone;	   /* rows with these marks */
 	char *keywords[MBOX_KEYWORDS_MAX]; /* by letter; NULL: not used */
 	unsigned keywords_changed;	   /* grows when there is a new one */
 	bool readonly;
@@ -82,8 +82,8 @@ struct mbox_facts {
  * call of `see`; it must not block nor call into lib/mbox. Rows that are gone are passed over (counted in *missing).
  */
 enum mbox_result mbox_view_facts(struct mbox_view *v, const size_t *which, size_t n, unsigned want,
-				 bool (*see)(void *ctx, size_t row, const struct mbox_facts *f), void *ctx, size_t *done,
-				 size_t *missing, struct err *err);
+				 bool (*see)(void *ctx, size_t row, const struct mbox_facts *f), void *ctx,
+				 size_t *done, size_t *missing, struct err *err);
 
 /* Opens the message's file (LF line ends, as it is); the caller owns it. -1: errno, ENOENT when it is gone. */
 int mbox_view_file(struct mbox_view *v, size_t row);

@@ -107,7 +107,8 @@ START_TEST(changed_under_us)
 			scoped_view struct mbox_view *v = view_open("");
 			scoped_buf struct buf cmd = { 0 };
 			buf_addf(&cmd,
-				 "cd '%s' && for f in cur/*.1:2,; do mv $f ${f}R; done && rm cur/*.2:2,FS && echo > new/5.x.y",
+				 "cd '%s' && for f in cur/*.1:2,; do mv $f ${f}R; done && rm cur/*.2:2,FS && echo > "
+				 "new/5.x.y",
 				 home_path);
 			ck_assert_int_eq(system(buf_cstr(&cmd)), 0);
 			ck_assert_int_eq(copy(v, three, 3, within ? "" : "A", move), MBOX_OK);

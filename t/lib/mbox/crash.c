@@ -143,14 +143,10 @@ static const struct deed {
 	bool drop;	       /* another program has dropped a message before */
 	int steps;	       /* at least */
 } deeds[] = {
-	{ "append", on_append, "1 2F 3", "1Sa", false, 6 },
-	{ "store", on_store, "1Sa 2FSa 3Sa", "", false, 6 },
-	{ "expunge", on_expunge, "", "", false, 5 },
-	{ "copy", on_copy, "1 2F 3", "1 2F 3", false, 8 },
-	{ "move", on_move, "", "1 2F 3", false, 8 },
-	{ "take in", on_take_in, "1 2F 3 4", "", true, 7 },
-	{ "rename", on_rename, "1 2F 3", "", false, 2 },
-	{ "delete", on_delete, "1 2F 3", NULL, false, 5 },
+	{ "append", on_append, "1 2F 3", "1Sa", false, 6 },    { "store", on_store, "1Sa 2FSa 3Sa", "", false, 6 },
+	{ "expunge", on_expunge, "", "", false, 5 },	       { "copy", on_copy, "1 2F 3", "1 2F 3", false, 8 },
+	{ "move", on_move, "", "1 2F 3", false, 8 },	       { "take in", on_take_in, "1 2F 3 4", "", true, 7 },
+	{ "rename", on_rename, "1 2F 3", "", false, 2 },       { "delete", on_delete, "1 2F 3", NULL, false, 5 },
 	{ "subscribe", on_subscribe, "1 2F 3", "", false, 3 },
 };
 

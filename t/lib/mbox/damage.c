@@ -193,8 +193,9 @@ static void scribble(uint64_t seed)
 		else
 			for (int k = 0; k < 8; k++)
 				page[draw(&state) % (how < 4 ? 32 : sizeof(page))] = (char)draw(&state);
-		ck_assert_int_eq(pwrite(fd, page, sizeof(page), how == 1 ? (off_t)(draw(&state) % pages * sizeof(page)) : at),
-				 sizeof(page));
+		ck_assert_int_eq(
+			pwrite(fd, page, sizeof(page), how == 1 ? (off_t)(draw(&state) % pages * sizeof(page)) : at),
+			sizeof(page));
 	}
 }
 

@@ -34,12 +34,14 @@ static void ask(struct mbox_view *v, const size_t *which, size_t n, unsigned wan
 }
 
 #define LETTER "From: a@b\r\nSubject: %s\r\n\r\nx\r\n"
-#define ENVELOPE "(NIL \"%s\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) NIL NIL NIL NIL NIL)"
+#define ENVELOPE \
+	"(NIL \"%s\" ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) ((NIL NIL \"a\" \"b\")) NIL NIL NIL NIL NIL)"
 #define BODY "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 1"
 
 static void expect(struct buf *out, size_t row, const char *subject, unsigned want)
 {
-	buf_addf(out, "%zu:1795327677:%d", row, (int)strlen("From: a@b\r\nSubject: \r\n\r\nx\r\n" ) + (int)strlen(subject));
+	buf_addf(out, "%zu:1795327677:%d", row,
+		 (int)strlen("From: a@b\r\nSubject: \r\n\r\nx\r\n") + (int)strlen(subject));
 	if (want & WANT_ENVELOPE)
 		buf_addf(out, " E" ENVELOPE, subject);
 	if (want & (WANT_STRUCTURE | WANT_BODY))
@@ -89,6 +91,48 @@ START_TEST(asked)
 		buf_addf(&cmd, "for f in '%s'/cur/*; do truncate -s 0 \"$f\"; done", home_path);
 		ck_assert_int_eq(system(buf_cstr(&cmd)), 0);
 	}
+	buf_free(&s.text);
+}
+END_TEST
+
+/*
+ * The delivery has written the texts down, and they are had from there, not from the file; unless what it wrote is not
+ * whole, or not of that message.
+ */
+static const struct {
+	const char *spoil;
+	size_t missing; /* texts, when the files have become empty */
+} spoils[] = {
+	{ "true", 0 },
+	{ "cp tayori-new x; cat x >> tayori-new", 0 },
+	{ "echo >> tayori-new", 0 },
+	{ "truncate -s -1 tayori-new", 1 },
+	{ "truncate -s 0 tayori-new", 3 },
+	{ "rm tayori-new", 3 },
+	{ "mv tayori-new x; (echo; cat x) > tayori-new", 3 },
+	{ "sed -i s/two/tow/ tayori-new", 2 },
+	{ "rm tayori-new; mkfifo tayori-new", 3 },
+	{ "rm tayori-new; ln -s /etc/passwd tayori-new", 3 },
+};
+
+START_TEST(written_at_delivery)
+{
+	struct seen s = { 0 };
+	scoped_buf struct buf cmd = { 0 };
+	size_t done, missing, empty = 0;
+
+	put_letters(false);
+	buf_addf(&cmd, "cd '%s' && { %s; }", home_path, spoils[_i].spoil);
+	ck_assert_int_eq(system(buf_cstr(&cmd)), 0);
+	scoped_view struct mbox_view *v = view_open("");
+	ck_assert(!home_has("tayori-new"));
+	buf_reset(&cmd);
+	buf_addf(&cmd, "for f in '%s'/cur/*; do truncate -s 0 \"$f\"; done", home_path);
+	ck_assert_int_eq(system(buf_cstr(&cmd)), 0);
+	ask(v, (size_t[]){ 0, 1, 2 }, 3, WANT_ENVELOPE, 99, &s, &done, &missing);
+	for (const char *at = buf_cstr(&s.text); (at = strstr(at, "E(NIL NIL NIL")); at++)
+		empty++;
+	ck_assert_uint_eq(empty, spoils[_i].missing);
 	buf_free(&s.text);
 }
 END_TEST
@@ -186,11 +230,15 @@ static const char *const messages[] = {
 	"",
 	"\n",
 	"Subject: x\n\nx\n",
-	"Content-Type: application/octet-stream; name=\"a\\\"b\"\nContent-MD5: x\nContent-Disposition: attachment; filename=x\n\nx\n",
+	"Content-Type: application/octet-stream; name=\"a\\\"b\"\nContent-MD5: x\nContent-Disposition: attachment; "
+	"filename=x\n\nx\n",
 	"Content-Type: message/rfc822\n\nSubject: in\nFrom: \"a (b) \\\\\" <c@d>\n\nx\n",
-	"Content-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b--\n",
-	"Content-Type: multipart/mixed; boundary=a\nContent-Language: de, en\n\n--a\n\nx\n--a\nContent-Type: multipart/alternative;"
-	" boundary=b\n\n--b\nContent-Type: text/html; charset=\"\xc3\xa4\"\nContent-Description: {3}\n\n<p>\n--b--\n--a\n"
+	"Content-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nContent-Type: multipart/mixed; "
+	"boundary=b\n\n--b\n\nx\n--b--\n",
+	"Content-Type: multipart/mixed; boundary=a\nContent-Language: de, en\n\n--a\n\nx\n--a\nContent-Type: "
+	"multipart/alternative;"
+	" boundary=b\n\n--b\nContent-Type: text/html; charset=\"\xc3\xa4\"\nContent-Description: "
+	"{3}\n\n<p>\n--b--\n--a\n"
 	"Content-Type: message/rfc822\n\nSubject: (\n\nx\n--a--\n",
 	"Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: one\n\nx\n--b--\n",
 	"Content-Type: multipart/mixed; boundary=b\n\nno parts\n",
@@ -217,6 +265,7 @@ START_TEST(body_of_structure)
 END_TEST
 
 TEST_MAIN("mbox facts", tcase_add_checked_fixture(tc, user_make, user_remove);
-	  tcase_add_loop_test(tc, asked, 0, 2 * (int)COUNT(wants)); tcase_add_test(tc, pauses_and_gaps);
+	  tcase_add_loop_test(tc, asked, 0, 2 * (int)COUNT(wants));
+	  tcase_add_loop_test(tc, written_at_delivery, 0, COUNT(spoils)); tcase_add_test(tc, pauses_and_gaps);
 	  tcase_add_test(tc, many); tcase_add_test(tc, long_header);
 	  tcase_add_loop_test(tc, body_of_structure, 0, COUNT(messages)))

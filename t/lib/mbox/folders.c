@@ -44,7 +44,7 @@ START_TEST(listing)
 	ck_assert_int_eq(create("Work-1"), MBOX_OK);
 	ck_assert_int_eq(create("会議"), MBOX_OK);
 	ck_assert_int_eq(create("INBOX.sub"), MBOX_OK);
-	ck_assert_int_eq(mkdirat(home, ".git", 0700), 0);	/* no maildir */
+	ck_assert_int_eq(mkdirat(home, ".git", 0700), 0); /* no maildir */
 	ck_assert_int_eq(mkdirat(home, "..bad", 0700), 0);
 	ck_assert_int_eq(mkdirat(home, ".inbox", 0700), 0);
 	ck_assert_int_eq(mkdirat(home, ".inbox/cur", 0700), 0);
@@ -135,8 +135,8 @@ START_TEST(deleted_under_a_delivery)
 		ck_assert_int_eq(mbox_begin(home, &o, &d, NULL), MBOX_OK);
 		mbox_write(d, STR("x\n"), NULL);
 		ck_assert_int_eq(mbox_delete(user, STR("A"), NULL), MBOX_OK);
-		enum mbox_result r = how ? mbox_append(user, &d, 0, NULL, 0, &uidvalidity, &uid, NULL)
-					 : mbox_commit(&d, NULL);
+		enum mbox_result r =
+			how ? mbox_append(user, &d, 0, NULL, 0, &uidvalidity, &uid, NULL) : mbox_commit(&d, NULL);
 		ck_assert_int_ne(r, MBOX_OK);
 		ck_assert_ptr_null(d);
 		ck_assert(!home_has(".A"));

@@ -53,12 +53,12 @@ static off_t position(void)
 }
 
 /* What must hold in this process itself. */
-#define HOLDS(cond)                                                                                                    \
-	do {                                                                                                           \
-		if (!(cond)) {                                                                                         \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond);                                     \
-			_exit(71);                                                                                     \
-		}                                                                                                      \
+#define HOLDS(cond) \
+	do { \
+		if (!(cond)) { \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #cond); \
+			_exit(71); \
+		} \
 	} while (0)
 
 static unsigned long new_token(void)
@@ -515,7 +515,8 @@ static void read_line(struct facts *f, struct str line, size_t at)
 	if (how == '=') {
 		known = table_get(&f->uids, first);
 		if (known && !str_eq(*known, rest)) {
-			fprintf(stderr, "UID %.*s was %.*s and is %.*s\n", STR_ARG(first), STR_ARG(*known), STR_ARG(rest));
+			fprintf(stderr, "UID %.*s was %.*s and is %.*s\n", STR_ARG(first), STR_ARG(*known),
+				STR_ARG(rest));
 			f->twice++;
 		}
 		known = arena_alloc(&f->arena, sizeof(*known));
@@ -611,7 +612,8 @@ static void wait_for(const pid_t *pids, size_t from, size_t n)
 	for (size_t i = from; i < n; i++) {
 		int status;
 		ck_assert_int_eq(waitpid(pids[i], &status, 0), pids[i]);
-		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "process %zu ended with %x", i, (unsigned)status);
+		ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "process %zu ended with %x", i,
+			      (unsigned)status);
 	}
 }
 

@@ -331,8 +331,9 @@ static const struct {
 	{ STORE_ADD, 0, "1a 2S 3F" },
 	{ STORE_TAKE, MBOX_SEEN | MBOX_TRASHED, "1a 2-c 3F" },
 	{ STORE_TAKE, UINT32_MAX, "1-c 2-c 3-c" },
-	{ STORE_SET, UINT32_MAX, "1DFPRSTabcdefghijklmnopqrstuvwxyz-c 2DFPRSTabcdefghijklmnopqrstuvwxyz-c "
-				 "3DFPRSTabcdefghijklmnopqrstuvwxyz-c" },
+	{ STORE_SET, UINT32_MAX,
+	  "1DFPRSTabcdefghijklmnopqrstuvwxyz-c 2DFPRSTabcdefghijklmnopqrstuvwxyz-c "
+	  "3DFPRSTabcdefghijklmnopqrstuvwxyz-c" },
 };
 
 START_TEST(store_cases)
@@ -600,10 +601,10 @@ START_TEST(restore)
 END_TEST
 
 TEST_MAIN("mbox view", tcase_add_checked_fixture(tc, user_make, user_remove); tcase_add_test(tc, empty);
-	  tcase_add_test(tc, deliver_append_store_expunge);
-	  tcase_add_loop_test(tc, foreign_changes, 0, COUNT(foreign)); tcase_add_test(tc, gone_is_gone);
-	  tcase_add_test(tc, expunged_again); tcase_add_test(tc, changed_under_us); tcase_add_loop_test(tc, hidden_change, 0, 3);
-	  tcase_add_test(tc, unchanged_since); tcase_add_loop_test(tc, store_cases, 0, COUNT(stores));
-	  tcase_add_test(tc, odd_names); tcase_add_test(tc, keyword_names); tcase_add_test(tc, keywords);
-	  tcase_add_test(tc, append_with_keywords); tcase_add_test(tc, recent); tcase_add_test(tc, vanished);
-	  tcase_add_test(tc, index_replaced); tcase_add_loop_test(tc, restore, 0, COUNT(restores)))
+	  tcase_add_test(tc, deliver_append_store_expunge); tcase_add_loop_test(tc, foreign_changes, 0, COUNT(foreign));
+	  tcase_add_test(tc, gone_is_gone); tcase_add_test(tc, expunged_again); tcase_add_test(tc, changed_under_us);
+	  tcase_add_loop_test(tc, hidden_change, 0, 3); tcase_add_test(tc, unchanged_since);
+	  tcase_add_loop_test(tc, store_cases, 0, COUNT(stores)); tcase_add_test(tc, odd_names);
+	  tcase_add_test(tc, keyword_names); tcase_add_test(tc, keywords); tcase_add_test(tc, append_with_keywords);
+	  tcase_add_test(tc, recent); tcase_add_test(tc, vanished); tcase_add_test(tc, index_replaced);
+	  tcase_add_loop_test(tc, restore, 0, COUNT(restores)))

@@ -299,6 +299,49 @@ START_TEST(hidden_change)
 }
 END_TEST
 
+static struct mbox_index_folder row_of(const struct mbox_view *v)
+{
+	struct mbox_index_folder d;
+	struct mbox_tx tx;
+
+	ck_assert_int_eq(mbox_index_read(&user->index, &tx), 0);
+	ck_assert_int_eq(mbox_row_folder(&tx, v->id, &d), 0);
+	mbox_index_end(&tx);
+	return d;
+}
+
+/* Whatever we change ourselves leaves a stamp that fits, and is not believed for long. */
+START_TEST(stamps_after_our_changes)
+{
+	const struct timespec pause = { .tv_sec = 2, .tv_nsec = 100000000 };
+	uint32_t uidvalidity, uids[1];
+	size_t moved;
+
+	make_three();
+	ck_assert_int_eq(mbox_create(user, STR("A"), NULL), MBOX_OK);
+	scoped_view struct mbox_view *v = view_open("");
+	for (int i = 0; i < 4; i++) {
+		nanosleep(&pause, NULL);
+		view_sync(v);
+		struct mbox_index_folder d = row_of(v);
+		ck_assert(d.cur.unsure_us == 0 && d.new.unsure_us == 0);
+		if (i == 0)
+			view_store(v, 0, STORE_ADD, MBOX_SEEN);
+		else if (i == 1)
+			view_put("", "x", 0);
+		else if (i == 2)
+			view_expunge(v, 1);
+		else
+			mbox_view_copy(v, &(size_t){ 0 }, 1, STR("A"), true, &uidvalidity, uids, &moved, NULL);
+		struct stat st;
+		ck_assert_int_eq(fstatat(home, "cur", &st, 0), 0);
+		d = row_of(v);
+		ck_assert_int_eq(d.cur.changed_ns, st.st_ctim.tv_sec * 1000000000LL + st.st_ctim.tv_nsec);
+		ck_assert(d.cur.unsure_us != 0);
+	}
+}
+END_TEST
+
 /* ---- conditions ---- */
 
 START_TEST(unchanged_since)
@@ -603,7 +646,8 @@ END_TEST
 TEST_MAIN("mbox view", tcase_add_checked_fixture(tc, user_make, user_remove); tcase_add_test(tc, empty);
 	  tcase_add_test(tc, deliver_append_store_expunge); tcase_add_loop_test(tc, foreign_changes, 0, COUNT(foreign));
 	  tcase_add_test(tc, gone_is_gone); tcase_add_test(tc, expunged_again); tcase_add_test(tc, changed_under_us);
-	  tcase_add_loop_test(tc, hidden_change, 0, 3); tcase_add_test(tc, unchanged_since);
+	  tcase_add_loop_test(tc, hidden_change, 0, 3);
+	  tcase_add_test(tc, stamps_after_our_changes); tcase_add_test(tc, unchanged_since);
 	  tcase_add_loop_test(tc, store_cases, 0, COUNT(stores)); tcase_add_test(tc, odd_names);
 	  tcase_add_test(tc, keyword_names); tcase_add_test(tc, keywords); tcase_add_test(tc, append_with_keywords);
 	  tcase_add_test(tc, recent); tcase_add_test(tc, vanished); tcase_add_test(tc, index_replaced);

@@ -72,7 +72,7 @@ static bool take_select_options(struct parse *p, struct listing *l)
 
 static bool take_return_options(struct parse *p, struct listing *l)
 {
-	unsigned got;
+	unsigned got = 0;
 
 	l->extended = true;
 	if (!parse_try_word(p, "RETURN") || !parse_space(p) || !parse_char(p, '('))

@@ -350,28 +350,58 @@ enum mbox_result mbox_sync_lock(struct mbox_user *u, struct mbox_place *p, bool 
 	return r;
 }
 
-/* The folder has just been changed: after a short wait, one reading is enough to be sure of it. */
-static void wait_until_settled(const struct mbox_sight *cur, const struct mbox_index_folder *d)
+/* Whether the index knows the folder as it is. */
+static enum mbox_result look(struct mbox_user *u, struct mbox_place *p, struct mbox_index_folder *d, struct mbox_sight *cur,
+			     bool *known, struct err *err)
+{
+	struct mbox_sight new;
+	enum mbox_result r = mbox_place_look(p, &new, cur, err);
+
+	*known = false;
+	if (r)
+		return r;
+	r = read_row(u, p, d, err);
+	if (r)
+		return u->index.damaged ? MBOX_OK : r;
+	*known = is_of(d, p) && fits(&d->new, &new, 0) && fits(&d->cur, cur, d->messages);
+	return MBOX_OK;
+}
+
+static bool just_changed(const struct mbox_sight *cur, const struct mbox_index_folder *d)
+{
+	return d->number && cur->changed_ns != d->cur.changed_ns && !mbox_sight_settled(cur, mbox_now_ns());
+}
+
+/*
+ * Most often it is one of ours who has just changed it, and tells the index before it gives the lock back. After another
+ * program's change a short wait makes one reading enough to be sure of it.
+ */
+static enum mbox_result look_again(struct mbox_user *u, struct mbox_place *p, struct mbox_index_folder *d, struct mbox_sight *cur,
+				   bool *known, struct err *err)
 {
 	const struct timespec pause = { .tv_nsec = SCAN_PAUSE_NS };
+	enum mbox_result r = mbox_place_lock(p, err);
 
-	if (d->number && cur->changed_ns != d->cur.changed_ns && !mbox_sight_settled(cur, mbox_now_ns()))
+	if (r)
+		return r;
+	mbox_folder_unlock(&p->f, false);
+	if ((r = look(u, p, d, cur, known, err)) || *known)
+		return r;
+	if (just_changed(cur, d))
 		nanosleep(&pause, NULL);
+	return MBOX_OK;
 }
 
 enum mbox_result mbox_sync(struct mbox_user *u, struct mbox_place *p, struct mbox_index_folder *d, struct err *err)
 {
-	struct mbox_sight new, cur;
+	struct mbox_sight cur;
+	bool known;
 	enum mbox_result r = mbox_index_ready(&u->index, err);
 
-	if (r || (r = mbox_place_look(p, &new, &cur, err)))
+	if (r || (r = look(u, p, d, &cur, &known, err)) || known)
 		return r;
-	r = read_row(u, p, d, err);
-	if (r && !u->index.damaged)
+	if (just_changed(&cur, d) && ((r = look_again(u, p, d, &cur, &known, err)) || known))
 		return r;
-	if (!r && is_of(d, p) && fits(&d->new, &new, 0) && fits(&d->cur, &cur, d->messages))
-		return MBOX_OK;
-	wait_until_settled(&cur, d);
 	if ((r = mbox_sync_lock(u, p, false, d, err)))
 		return r;
 	mbox_folder_unlock(&p->f, true);

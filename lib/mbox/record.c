@@ -44,7 +44,7 @@ static bool take_u32(struct str s, uint32_t *out)
 	return true;
 }
 
-static bool uidl_ok(struct str s)
+bool mbox_record_uidl_ok(struct str s)
 {
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
@@ -129,7 +129,7 @@ static const char *on_uidl(struct mbox_record *r, struct str rest)
 	struct mbox_kept_uidl *u = &r->uidls[r->n_uidls];
 	struct str uid = str_cut(&rest, ' ');
 
-	if (!take_u32(uid, &u->uid) || !uidl_ok(rest) || (r->n_uidls && u->uid <= u[-1].uid))
+	if (!take_u32(uid, &u->uid) || !mbox_record_uidl_ok(rest) || (r->n_uidls && u->uid <= u[-1].uid))
 		return "bad uidl";
 	u->text = rest;
 	r->n_uidls++;

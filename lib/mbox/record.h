@@ -45,6 +45,8 @@ struct mbox_record {
 
 /* An IMAP atom of at most 100 octets; keywords are compared without case. */
 bool mbox_record_keyword_ok(struct str name);
+/* 1 to 70 printable characters of ASCII (RFC 1939, 7). */
+bool mbox_record_uidl_ok(struct str text);
 /* The letter's number, or -1. */
 int mbox_record_keyword_find(const struct mbox_record *r, struct str name);
 

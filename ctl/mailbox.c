@@ -17,7 +17,7 @@ static int usage(const struct ctl *ctl)
 {
 	return ctl_fail(ctl, EX_USAGE,
 			"usage: tayori mailbox list USER [--json] | status USER FOLDER [--json] | create USER FOLDER | "
-			"rename USER FROM TO | delete USER FOLDER | check USER | rebuild USER");
+			"rename USER FROM TO | delete USER FOLDER | check USER | rebuild USER | import USER [--undo]");
 }
 
 /* Waits for the answer; meanwhile shows what has been written, so that long work is seen to go on. */
@@ -114,6 +114,7 @@ static int ask(struct ctl *ctl, struct mailbox_task *task, bool list, bool json)
 int tayori_mailbox(struct ctl *ctl, int argc, char **argv)
 {
 	bool json = argc > 1 && strcmp(argv[argc - 1], "--json") == 0;
+	bool undo = argc == 4 && strcmp(argv[1], "import") == 0 && strcmp(argv[3], "--undo") == 0;
 	scoped_buf struct buf args = { 0 };
 	struct mailbox_task task = { .file = -1 };
 
@@ -123,7 +124,7 @@ int tayori_mailbox(struct ctl *ctl, int argc, char **argv)
 	task.verb = str_from(argv[1]);
 	task.user = str_from(argv[2]);
 	for (int i = 3; i < argc; i++)
-		strs_add(&args, &task.args, str_from(argv[i]));
+		strs_add(&args, &task.args, undo ? STR("undo") : str_from(argv[i]));
 	bool list = str_eq(task.verb, STR("list")) || str_eq(task.verb, STR("status"));
 	if (json && !list)
 		return usage(ctl);

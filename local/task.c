@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "io/fd.h"
-#include "mbox/user.h"
+#include "mbox/import.h"
 
 struct work {
 	struct mbox_user *user;
-	int file;
+	int home, file;
 	struct str args[3];
 	size_t n_args;
 	struct err err;
@@ -104,6 +104,15 @@ static int run_rebuild(struct work *w)
 	return done(w, mbox_rebuild(w->user, &report, &w->err));
 }
 
+static int run_import(struct work *w)
+{
+	struct mbox_report report = { tell, w };
+
+	if (w->n_args == 0)
+		return done(w, mbox_import(w->home, &report, &w->err));
+	return str_eq(w->args[0], STR("undo")) ? done(w, mbox_import_undo(w->home, &report, &w->err)) : TASK_USAGE;
+}
+
 static const struct verb {
 	const char *name;
 	int (*run)(struct work *w);
@@ -111,7 +120,7 @@ static const struct verb {
 } verbs[] = {
 	{ "list", run_list, 0, 0 },	{ "status", run_list, 1, 1 },	{ "create", run_create, 1, 1 },
 	{ "rename", run_rename, 2, 2 }, { "delete", run_delete, 1, 1 }, { "check", run_check, 0, 0 },
-	{ "rebuild", run_rebuild, 0, 0 },
+	{ "rebuild", run_rebuild, 0, 0 }, { "import", run_import, 0, 1 },
 };
 
 static bool take_args(struct work *w, const struct strs *list)
@@ -127,7 +136,7 @@ int task_run(void *arg)
 {
 	const struct mailbox_task *task = arg;
 	scoped_fd int home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct work w = { .file = task->file };
+	struct work w = { .home = home, .file = task->file };
 
 	if (home < 0)
 		return TASK_LATER;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "mbox/former.h"
+#include "mbox/mbox.h"
 #include "mbox/name.h"
 
 static bool take_u32(struct str s, uint32_t *out)

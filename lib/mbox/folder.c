@@ -172,22 +172,32 @@ static enum mbox_result look(int dir, const char *name, bool *there, struct err 
 	return *there || errno == ENOENT ? MBOX_OK : mbox_failed(err, "cannot look for %s", name);
 }
 
+enum mbox_result mbox_foreign_mark(int dir, const char **mark, struct err *err)
+{
+	static const char *const marks[] = { MBOX_IMPORTED, "dovecot-uidlist", "courierimapuiddb", "courierpop3dsizelist" };
+
+	*mark = NULL;
+	for (size_t i = 0; i < COUNT(marks) && !*mark; i++) {
+		bool there;
+		enum mbox_result r = look(dir, marks[i], &there, err);
+		if (r)
+			return r;
+		if (there)
+			*mark = marks[i];
+	}
+	return MBOX_OK;
+}
+
 /* Its UIDs would change under the users' clients: they are imported, or the folder stays as it is. */
 static enum mbox_result check_foreign(const struct mbox_folder *f, struct err *err)
 {
-	static const char *const marks[] = { "dovecot-uidlist", "courierimapuiddb", "courierpop3dsizelist" };
+	const char *mark;
+	enum mbox_result r = mbox_foreign_mark(f->dir, &mark, err);
 
-	for (size_t i = 0; i < COUNT(marks); i++) {
-		bool there;
-		enum mbox_result r = look(f->dir, marks[i], &there, err);
-		if (r)
-			return r;
-		if (there) {
-			err_set(err, "the folder was kept by another server (%s): it must be imported first", marks[i]);
-			return MBOX_REFUSED;
-		}
-	}
-	return MBOX_OK;
+	if (r || !mark)
+		return r;
+	err_set(err, "the folder was kept by another server (%s): it must be imported first", mark);
+	return MBOX_REFUSED;
 }
 
 enum mbox_result mbox_make_directory(int at, const char *name, struct err *err)
@@ -288,6 +298,19 @@ static enum mbox_result open_all(int home, struct str name, bool create, struct 
 	if ((r = look(f->dir, MBOX_RECORD, &there, err)))
 		return r;
 	return there ? open_directories(f, err) : prepare(f, home, f->inbox, err);
+}
+
+enum mbox_result mbox_folder_open_foreign(int home, const char *path, struct mbox_folder *f, struct err *err)
+{
+	struct stat st;
+
+	*f = MBOX_FOLDER_CLOSED;
+	f->inbox = path[1] == '\0';
+	f->dir = mbox_directory_open(home, path);
+	if (f->dir < 0 || fstat(home, &st) < 0)
+		return mbox_failed(err, "cannot open the folder");
+	f->home = st.st_ino;
+	return open_directories(f, err);
 }
 
 enum mbox_result mbox_folder_there(const struct mbox_folder *f, struct err *err)

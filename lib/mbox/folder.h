@@ -10,6 +10,7 @@
 enum { MBOX_LOCK_WAIT_MS = 30000, MBOX_FOLDER_NAME_MAX = 200, MBOX_PATH_MAX = MBOX_FOLDER_NAME_MAX + 2 };
 
 #define MBOX_RECORD "tayori-folder"
+#define MBOX_IMPORTED "tayori-imported" /* what the server wrote that kept the folder before us; see import.h */
 
 struct mbox_folder {
 	int dir, tmp, new, cur; /* -1: not open */
@@ -38,6 +39,14 @@ void mbox_folder_path(struct str name, char out[MBOX_PATH_MAX]);
 enum mbox_result mbox_folder_open(int home, struct str name, bool create, struct mbox_folder *f, struct err *err);
 void mbox_folder_close(struct mbox_folder *f);
 
+/*
+ * Opens the directory `path` of the home (with its first dot) whatever lies in it, for an import or its undoing. `f` can be closed
+ * whatever comes out.
+ */
+enum mbox_result mbox_folder_open_foreign(int home, const char *path, struct mbox_folder *f, struct err *err);
+/* What shows that another server has kept the folder: as long as there is no record, it must be imported. NULL: nothing. */
+enum mbox_result mbox_foreign_mark(int dir, const char **mark, struct err *err);
+
 /* Whether the folder still lies in its home: MISSING when it was removed or is being so. */
 enum mbox_result mbox_folder_there(const struct mbox_folder *f, struct err *err);
 
@@ -47,6 +56,8 @@ enum mbox_result mbox_lock_open(int dir, const char *name, int *out, struct err 
 enum mbox_result mbox_home_lock(int home, int *out, struct err *err);
 /* A UIDVALIDITY over all those before. */
 enum mbox_result mbox_draw_uidvalidity(int home, uint32_t *out, struct err *err);
+/* From now on they are over this one. */
+enum mbox_result mbox_raise_uidvalidity(int home, uint32_t least, struct err *err);
 
 /*
  * The lock under which UIDs are given and files in cur/ renamed; waits up to MBOX_LOCK_WAIT_MS. *dirty: the last one

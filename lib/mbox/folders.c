@@ -10,9 +10,6 @@
 #include "io/fd.h"
 #include "mbox/sync.h"
 
-enum { SUBSCRIPTIONS_BYTES_MAX = 4 << 20 };
-
-#define SUBSCRIPTIONS "tayori-subscriptions"
 #define INBOX STR("INBOX")
 
 static bool is_directory(int at, const char *path)
@@ -72,9 +69,9 @@ static bool see(void *ctx, struct str file, unsigned char type)
 
 static int read_subscriptions(int home, struct buf *out)
 {
-	scoped_fd int fd = mbox_file_open(home, SUBSCRIPTIONS, O_RDONLY);
+	scoped_fd int fd = mbox_file_open(home, MBOX_SUBSCRIPTIONS, O_RDONLY);
 
-	out->limit = SUBSCRIPTIONS_BYTES_MAX;
+	out->limit = MBOX_SUBSCRIPTIONS_MAX;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -1;
 	return fd_read_rest(fd, out);
@@ -136,7 +133,7 @@ enum mbox_result mbox_folders(struct mbox_user *u, struct arena *arena, struct m
 	scoped_buf struct buf text = { 0 };
 
 	if (read_subscriptions(u->home, &text) < 0)
-		return mbox_failed(err, "cannot read %s", SUBSCRIPTIONS);
+		return mbox_failed(err, "cannot read %s", MBOX_SUBSCRIPTIONS);
 	add(&r, INBOX)->exists = true;
 	add_subscribed(&r, buf_str(&text));
 	if (mbox_walk_all(u->home, see, &r) < 0) {
@@ -165,16 +162,16 @@ static bool change_list(struct str text, struct str name, bool on, struct buf *o
 
 static enum mbox_result subscribe(int home, struct str name, bool on, struct err *err)
 {
-	scoped_buf struct buf text = { 0 }, out = { .limit = SUBSCRIPTIONS_BYTES_MAX };
+	scoped_buf struct buf text = { 0 }, out = { .limit = MBOX_SUBSCRIPTIONS_MAX };
 
 	if (read_subscriptions(home, &text) < 0)
-		return mbox_failed(err, "cannot read %s", SUBSCRIPTIONS);
+		return mbox_failed(err, "cannot read %s", MBOX_SUBSCRIPTIONS);
 	if (!change_list(buf_str(&text), name, on, &out)) {
 		err_set(err, "too many subscriptions");
 		return MBOX_REFUSED;
 	}
-	if (fd_replace_file(home, SUBSCRIPTIONS, buf_str(&out), 0600) < 0)
-		return mbox_failed(err, "cannot write %s", SUBSCRIPTIONS);
+	if (fd_replace_file(home, MBOX_SUBSCRIPTIONS, buf_str(&out), 0600) < 0)
+		return mbox_failed(err, "cannot write %s", MBOX_SUBSCRIPTIONS);
 	return MBOX_OK;
 }
 

@@ -4,6 +4,9 @@
 
 #include "mbox/folder.h"
 
+#define MBOX_SUBSCRIPTIONS "tayori-subscriptions" /* in the home: names, a line each */
+enum { MBOX_SUBSCRIPTIONS_MAX = 4 << 20 };
+
 /* Whether a folder of that name is there: not only begun to be made. */
 bool mbox_folder_exists(int home, struct str name);
 

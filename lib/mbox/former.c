@@ -151,12 +151,14 @@ static const char explanation[] =
 
 void mbox_former_format(const struct mbox_former *f, struct buf *out)
 {
-	buf_add(out, STR(explanation));
+	buf_add(out, str_from(explanation));
 	buf_addf(out, "tayori-imported 1\norigin %s\nnames %s\nfolder %.*s\nuidvalidity %u\nuidnext %u\n", origins[f->origin],
 		 f->utf7 ? "utf7" : "utf8", STR_ARG(f->folder), f->uidvalidity, f->uidnext);
 	for (size_t i = 0; i < MBOX_RECORD_KEYWORDS; i++)
 		if (f->keywords[i].n)
 			buf_addf(out, "keyword %c %.*s\n", (char)('a' + i), STR_ARG(f->keywords[i]));
+	if (f->lost)
+		buf_addf(out, "lost %zu\n", f->lost);
 	for (size_t i = 0; i < f->n; i++) {
 		const struct mbox_former_message *m = &f->m[i];
 		char letters[MBOX_LETTERS_MAX];
@@ -226,6 +228,16 @@ static bool on_keyword(struct mbox_former *f, struct str rest)
 	return true;
 }
 
+static bool on_lost(struct mbox_former *f, struct str rest)
+{
+	uint32_t n;
+
+	if (!take_u32(rest, &n))
+		return false;
+	f->lost = n;
+	return true;
+}
+
 static bool on_message(struct mbox_former *f, struct str rest)
 {
 	struct mbox_former_message *m = &f->m[f->n];
@@ -276,7 +288,7 @@ static const struct {
 	{ "tayori-imported", on_version }, { "origin", on_origin },	{ "names", on_names },
 	{ "folder", on_folder },	   { "uidvalidity", on_uidvalidity }, { "uidnext", on_uidnext },
 	{ "keyword", on_keyword },	   { "message", on_message },	{ "uidl", on_uidl },
-	{ "letters", on_letters },
+	{ "letters", on_letters },	   { "lost", on_lost },
 };
 
 enum { HEAD = 6 }; /* the first lines, in this order */

@@ -89,21 +89,46 @@ enum mbox_result mbox_home_lock(int home, int *out, struct err *err)
  * gets a higher one (RFC 9051, 2.3.1.1): the home remembers the last. Should that file be lost, the clock alone is
  * enough, unless folders are created faster than one a second.
  */
+static uint32_t last_uidvalidity(int fd)
+{
+	char text[16] = "";
+	uint64_t last = 0;
+	ssize_t n = pread(fd, text, sizeof(text), 0);
+	struct str line = str_of(text, n > 0 ? (size_t)n : 0);
+
+	str_u64(str_cut(&line, '\n'), UINT32_MAX - 1, &last);
+	return (uint32_t)last;
+}
+
+static enum mbox_result write_uidvalidity(int fd, uint32_t v, struct err *err)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u\n", v);
+
+	if (pwrite(fd, text, (size_t)length, 0) != length || fsync(fd) < 0)
+		return mbox_failed(err, "cannot write %s", HOME_LOCK);
+	return MBOX_OK;
+}
+
 enum mbox_result mbox_draw_uidvalidity(int home, uint32_t *out, struct err *err)
 {
 	scoped_fd int fd = -1;
-	char text[16] = "";
-	uint64_t last = 0, now = (uint64_t)(clock_wall_us() / 1000000);
+	uint64_t now = (uint64_t)(clock_wall_us() / 1000000);
 	enum mbox_result r = mbox_home_lock(home, &fd, err);
 
 	if (r)
 		return r;
-	ssize_t n = pread(fd, text, sizeof(text), 0);
-	struct str line = str_of(text, n > 0 ? (size_t)n : 0);
-	str_u64(str_cut(&line, '\n'), UINT32_MAX - 1, &last);
-	*out = (uint32_t)(last >= now ? last + 1 : now);
-	int length = snprintf(text, sizeof(text), "%u\n", *out);
-	if (pwrite(fd, text, (size_t)length, 0) != length || fsync(fd) < 0)
-		return mbox_failed(err, "cannot write %s", HOME_LOCK);
-	return MBOX_OK;
+	uint32_t last = last_uidvalidity(fd);
+	*out = last >= now ? last + 1 : (uint32_t)now;
+	return write_uidvalidity(fd, *out, err);
+}
+
+enum mbox_result mbox_raise_uidvalidity(int home, uint32_t least, struct err *err)
+{
+	scoped_fd int fd = -1;
+	enum mbox_result r = mbox_home_lock(home, &fd, err);
+
+	if (r || last_uidvalidity(fd) >= least)
+		return r;
+	return write_uidvalidity(fd, least, err);
 }

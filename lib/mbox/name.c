@@ -195,6 +195,21 @@ void mbox_name_tag(const struct mbox_name *old, int64_t size, int64_t vsize, uin
 	add_letters(old->flags, out);
 }
 
+void mbox_name_untag(const struct mbox_name *old, struct buf *out)
+{
+	struct str fields = old->base;
+	uint32_t v, u;
+
+	buf_add(out, str_cut(&fields, ','));
+	while (fields.n > 0) {
+		struct str field = str_cut(&fields, ',');
+		if (take_tag(field, &v, &u))
+			continue;
+		buf_addc(out, ',');
+		buf_add(out, field);
+	}
+}
+
 /* In the order of ASCII, as maildir wants it; capitals that we do not know may be another program's. */
 static void add_flags(const struct mbox_name *old, uint32_t flags, struct buf *out)
 {

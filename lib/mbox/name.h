@@ -59,4 +59,7 @@ void mbox_name_stem(int64_t now_us, struct str id, struct str host, struct buf *
 void mbox_name_tag(const struct mbox_name *old, int64_t size, int64_t vsize, uint32_t uidvalidity, uint32_t uid,
 		   struct buf *out);
 
+/* The base of the name without a T field: what another program knows it by. */
+void mbox_name_untag(const struct mbox_name *old, struct buf *out);
+
 #endif

@@ -7,7 +7,8 @@ static void add_dovecot_head(struct str line, uint32_t uidnext, struct buf *out)
 
 	buf_add(out, version);
 	if (str_eq(version, STR("1"))) {
-		buf_addf(out, " %.*s %u\n", STR_ARG(str_cut(&line, ' ')), uidnext);
+		struct str uidvalidity = str_cut(&line, ' ');
+		buf_addf(out, " %.*s %u\n", STR_ARG(uidvalidity), uidnext);
 		return;
 	}
 	while (line.n > 0) {

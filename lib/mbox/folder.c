@@ -268,7 +268,7 @@ static enum mbox_result prepare(struct mbox_folder *f, int home, bool inbox, str
 	    (r = mbox_folder_lock(f, &dirty, err)))
 		return r;
 	r = look(f->dir, MBOX_RECORD, &there, err);
-	if (!r && !there)
+	if (!r && !there && !(r = check_foreign(f, err))) /* again: an import may have been under way, and cut off */
 		r = create_record(f, home, err);
 	mbox_folder_unlock(f, false);
 	return r;

@@ -21,10 +21,16 @@ static void add_dovecot_head(struct str line, uint32_t uidnext, struct buf *out)
 	buf_addc(out, '\n');
 }
 
-/* What Dovecot or we began to write, and what is cut off, goes. */
-static struct str whole_lines(struct str s)
+/* A last line that is cut off: Dovecot does not believe it, Courier does. */
+static void add_lines(enum mbox_origin origin, struct str lines, struct buf *out)
 {
-	return str_head(s, (size_t)(str_rfind(s, '\n') + 1));
+	bool ended = lines.n == 0 || lines.p[lines.n - 1] == '\n';
+
+	if (!ended && origin == ORIGIN_DOVECOT)
+		lines = str_head(lines, (size_t)(str_rfind(lines, '\n') + 1));
+	buf_add(out, lines);
+	if (!ended && origin == ORIGIN_COURIER)
+		buf_addc(out, '\n');
 }
 
 static uint32_t last_uid(struct str lines)
@@ -53,15 +59,15 @@ bool mbox_former_uids(const struct mbox_former *f, struct str old, uint32_t uidn
 	struct str head = str_cut(&old, '\n');
 	bool fields = f->origin == ORIGIN_DOVECOT && !str_starts(head, STR("1 "));
 
-	old = whole_lines(old);
 	if (head.n && f->origin == ORIGIN_DOVECOT)
 		add_dovecot_head(head, uidnext, out);
 	else if (fields)
 		buf_addf(out, "3 V%u N%u G%s\n", f->uidvalidity, uidnext, id);
 	else
 		buf_addf(out, "1 %u %u\n", f->uidvalidity, uidnext);
-	buf_add(out, old);
-	uint32_t last = last_uid(old); /* an undo that was cut off has written them before */
+	size_t from = out->n;
+	add_lines(f->origin, old, out);
+	uint32_t last = last_uid(str_skip(buf_str(out), from)); /* an undo that was cut off has written them before */
 	for (size_t i = 0; i < n; i++)
 		if (later[i].uid > last)
 			add_later(f, fields, &later[i], out);

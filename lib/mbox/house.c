@@ -114,7 +114,7 @@ static enum mbox_result move_all(const struct controls *c, int from, int to, str
 			continue;
 		if (errno != EEXIST)
 			return mbox_failed(err, "cannot move %s", name);
-		err_set(err, "%s is there already: does the other server still run?", name);
+		err_set(err, "%s lies here and in %s: has the other server run since? Remove the one that does not count", name, MBOX_IMPORTED);
 		return MBOX_REFUSED;
 	}
 	if (fsync(to) < 0 || fsync(from) < 0)

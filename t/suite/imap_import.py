@@ -272,5 +272,76 @@ def test_refused():
 
 
 
+def courier_program(name):
+    """Of an installed Courier, or of one that was unpacked into the folder TAYORI_COURIER."""
+    at = os.environ.get("TAYORI_COURIER", "")
+    for path in f"{at}/usr/bin/{name}", f"{at}/usr/lib/courier/courier/{name}", f"{at}/usr/lib/courier/{name}":
+        if os.path.exists(path):
+            return path
+    raise Skip(f"Courier's {name} is not installed")
+
+
+def courier(t, program, *lines):
+    """One of its servers behind a login, which tells by the environment who the user is. Its answers, as text."""
+    at = os.environ.get("TAYORI_COURIER", "")
+    owner = os.stat(f"{t.dir}/mail")
+    r = subprocess.run([courier_program(program), t.mail()], input="".join(line + "\r\n" for line in lines), capture_output=True, text=True, timeout=120,
+                       user=owner.st_uid, group=owner.st_gid, extra_groups=[],
+                       env=dict(AUTHENTICATED="bob", MAILDIR=t.mail(), IMAP_CAPABILITY="IMAP4rev1", IMAP_KEYWORDS="1", HOSTNAME="old.test",
+                                LD_LIBRARY_PATH=":".join(f"{at}/usr/lib/{p}" for p in ("", "x86_64-linux-gnu", "courier-authlib", "x86_64-linux-gnu/courier-authlib"))))
+    return r.stdout
+
+
+def courier_shows(t):
+    """By folder: UIDVALIDITY, and UID, flags and date of each message; and the UIDLs."""
+    out = {}
+    folders = re.findall(r'\* LIST \(([^)]*)\) "." "([^"]+)"', courier(t, "imapd", 'a LIST "" *', "b LOGOUT"))
+    for flags, name in folders:
+        if "Noselect" in flags:
+            continue
+        text = courier(t, "imapd", f'a SELECT "{name}"', "b UID FETCH 1:* (FLAGS INTERNALDATE)", "c LOGOUT")
+        rows = re.findall(r'FETCH \(UID (\d+) FLAGS \(([^)]*)\) INTERNALDATE "([^"]+)"', text)
+        mine = re.sub(r"^INBOX\.", "", name)
+        out[mine] = [int(re.search(r"UIDVALIDITY (\d+)", text)[1])] + [(int(uid), sorted(set(f.split()) - {"\\Recent"}), c_date(date.encode())) for uid, f, date in rows]
+    return out, set(re.findall(r"^\d+ (\S+)\r?$", courier(t, "courierpop3d", "UIDL", "QUIT"), re.M))
+
+
+def test_courier_and_back():
+    courier_program("imapd")
+    with Instance() as t:
+        owner = os.stat(f"{t.dir}/mail")
+        for sub in "", "/tmp", "/new", "/cur":
+            os.makedirs(t.mail() + sub, exist_ok=True)
+        for i in range(6):
+            path = f"{t.mail()}/new/{1600000000 + i}.M1P{i}.old"
+            with open(path, "w") as f:
+                f.write(letter(f"m{i}").decode().replace("\r\n", "\n"))
+            os.utime(path, (1500000000 + i, 1500000000 + i))
+        for top, _, files in os.walk(os.path.dirname(t.mail())):
+            for path in [top] + [f"{top}/{f}" for f in files]:
+                os.chown(path, owner.st_uid, owner.st_gid)
+        courier(t, "imapd", "a SELECT INBOX", "b STORE 1 +FLAGS (\\Seen $Forwarded)", "c STORE 2 +FLAGS (hello)", "d CREATE INBOX.&ZeVnLIqe-",
+                "e SUBSCRIBE INBOX.&ZeVnLIqe-", "f COPY 3:4 INBOX.&ZeVnLIqe-", "g STORE 5 +FLAGS (\\Deleted)", "h EXPUNGE", "i STORE 2 +FLAGS (more)", "j LOGOUT")
+        before, ids = courier_shows(t)
+        assert len(before) == 2 and len(before["INBOX"]) == 6 and len(ids) == 5, (before, ids)
+        told = admin(t, "import", "bob@example.test")
+        assert "imported from Courier: 5 messages keep" in told, told
+        after, kept = ours(t)
+        assert kept == ids, (kept, ids)
+        shown = {name: state[:1] + [m[:3] for m in state[2:]] for name, state in after["folders"].items()}
+        assert shown == before, (shown, before)
+        assert after["subscribed"] == ["&ZeVnLIqe-"], after["subscribed"]
+        with Imap(t.imaps, t.context()) as c:
+            c.select("INBOX")
+            c.ok("UID STORE 2 -FLAGS (more)")
+            c.ok("UID STORE 3 +FLAGS (\\Flagged fresh)")
+            c.append("INBOX", letter("since"), "\\Seen mine", "05-May-2005 05:05:05 +0000")
+        now = {name: state[:1] + [m[:3] for m in state[2:]] for name, state in ours(t)[0]["folders"].items()}
+        admin(t, "import", "bob@example.test", "--undo")
+        back, theirs_now = courier_shows(t)
+        assert back == now, (back, now)
+        assert ids <= theirs_now and len(theirs_now) == 6, theirs_now
+
+
 if __name__ == "__main__":
     suite.main()

@@ -1,5 +1,7 @@
 #include "unit.h"
 
+#include <time.h>
+
 #include "mbox/former.h"
 #include "mbox/mbox.h"
 
@@ -409,6 +411,123 @@ START_TEST(two_of_one_name)
 }
 END_TEST
 
+/* ---- hostile sizes: twice as much takes about twice as long ---- */
+
+enum { LINES = 60000 };
+
+static void write_uidlist(struct buf *out, unsigned n)
+{
+	buf_add(out, STR("3 V7 N5\n"));
+	for (unsigned i = 1; i <= n; i++)
+		buf_addf(out, "%u W1 Pid%u :same,S=%u\n", i, i, i % 2);
+}
+
+static void write_courier(struct buf *out, unsigned n)
+{
+	buf_add(out, STR("1 7 5\n"));
+	for (unsigned i = n; i > 0; i--)
+		buf_addf(out, "%u same\n", i);
+}
+
+static void write_pop3(struct buf *out, unsigned n)
+{
+	buf_add(out, STR("/3 5 7\n"));
+	for (unsigned i = 1; i <= n; i++)
+		buf_addf(out, "f%u 5 %u:7:0\n", i % 9, n - i);
+}
+
+static void write_names(struct buf *out, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		buf_addf(out, "k%u\n", i);
+}
+
+static void write_numbers(struct buf *out, unsigned n)
+{
+	buf_add(out, STR("k\n\nsame:"));
+	for (unsigned i = 0; i < n; i++)
+		buf_add(out, STR("0 "));
+}
+
+static void read_uidlist(struct str in, struct arena *arena, struct mbox_former *f)
+{
+	struct mbox_former_index ix;
+
+	ck_assert(mbox_dovecot_uidlist(in, arena, f, NULL) && mbox_former_index(f, arena, &ix));
+}
+
+static void read_courier(struct str in, struct arena *arena, struct mbox_former *f)
+{
+	struct mbox_former_index ix;
+
+	ck_assert(mbox_courier_uiddb(in, arena, f, NULL) && mbox_former_index(f, arena, &ix));
+}
+
+static void read_pop3(struct str in, struct arena *arena, struct mbox_former *f)
+{
+	f->uidnext = 1;
+	ck_assert(mbox_courier_pop3(in, arena, f, NULL));
+}
+
+static void read_keywords(struct str in, struct arena *arena, struct mbox_former *f)
+{
+	(void)arena;
+	mbox_dovecot_keywords(in, f);
+	mbox_courier_keyword_file(in, &(struct mbox_former_message){ 0 }, f);
+}
+
+static void read_keyword_list(struct str in, struct arena *arena, struct mbox_former *f)
+{
+	struct mbox_former_index ix;
+
+	ck_assert(mbox_former_index(f, arena, &ix) && mbox_courier_keywords(in, &ix, f, NULL));
+}
+
+static void read_subscriptions(struct str in, struct arena *arena, struct mbox_former *f)
+{
+	scoped_buf struct buf ours = { 0 }, theirs = { 0 };
+	size_t lost = 0;
+
+	(void)arena;
+	(void)f;
+	mbox_dovecot_subscriptions(in, &ours, &lost);
+	mbox_former_subscriptions(ORIGIN_DOVECOT, true, in, buf_str(&ours), &theirs);
+}
+
+static const struct {
+	void (*write)(struct buf *out, unsigned n);
+	void (*read)(struct str in, struct arena *arena, struct mbox_former *f);
+} hostile[] = {
+	{ write_uidlist, read_uidlist }, { write_courier, read_courier },	 { write_pop3, read_pop3 },
+	{ write_names, read_keywords },	 { write_numbers, read_keyword_list },	 { write_names, read_subscriptions },
+};
+
+/* The best of some: of the processor's time, so that others on the machine do not count. */
+static double seconds_for(int which, unsigned n)
+{
+	scoped_buf struct buf in = { 0 };
+	double best = 1e9;
+
+	hostile[which].write(&in, n);
+	for (int i = 0; i < 5; i++) {
+		scoped_arena struct arena arena = { 0 };
+		struct mbox_former f = { 0 };
+		clock_t begin = clock();
+		hostile[which].read(buf_str(&in), &arena, &f);
+		double took = (double)(clock() - begin) / CLOCKS_PER_SEC;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
+START_TEST(growth)
+{
+	double one = seconds_for(_i, LINES), two = seconds_for(_i, 2 * LINES);
+
+	ck_assert_msg(two < 3.5 * one + 0.01, "%g s, and %g s for twice as much", one, two);
+}
+END_TEST
+
 TEST_MAIN("mbox former", tcase_add_loop_test(tc, dovecot_uidlist, 0, COUNT(uidlists));
 	  tcase_add_loop_test(tc, courier_uiddb, 0, COUNT(uiddbs));
 	  tcase_add_loop_test(tc, courier_pop3, 0, COUNT(pop3_lists));
@@ -419,4 +538,4 @@ TEST_MAIN("mbox former", tcase_add_loop_test(tc, dovecot_uidlist, 0, COUNT(uidli
 	  tcase_add_loop_test(tc, subscribed, 0, COUNT(subscriptions));
 	  tcase_add_loop_test(tc, subscriptions_back, 0, COUNT(ways_back));
 	  tcase_add_loop_test(tc, names_file, 0, COUNT(names)); tcase_add_loop_test(tc, lists_back, 0, COUNT(uids_back));
-	  tcase_add_test(tc, keywords_back); tcase_add_test(tc, two_of_one_name))
+	  tcase_add_test(tc, keywords_back); tcase_add_test(tc, two_of_one_name); tcase_add_loop_test(tc, growth, 0, COUNT(hostile)))

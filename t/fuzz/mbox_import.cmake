@@ -1,0 +1,1 @@
+tayori_fuzz(mbox_import NEEDS mbox)

@@ -154,7 +154,8 @@ static bool add_pop3(struct pop3_line *list, size_t n, struct arena *arena, stru
 		}
 		if (out->uidnext == UINT32_MAX)
 			return false;
-		out->m[out->n++] = (struct mbox_former_message){ .uid = out->uidnext++, .base = list[i].base, .uidl = id };
+		out->m[out->n++] =
+			(struct mbox_former_message){ .uid = out->uidnext++, .base = list[i].base, .uidl = id };
 	}
 	return true;
 }

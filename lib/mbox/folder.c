@@ -174,7 +174,8 @@ static enum mbox_result look(int dir, const char *name, bool *there, struct err 
 
 enum mbox_result mbox_foreign_mark(int dir, const char **mark, struct err *err)
 {
-	static const char *const marks[] = { MBOX_IMPORTED, "dovecot-uidlist", "courierimapuiddb", "courierpop3dsizelist" };
+	static const char *const marks[] = { MBOX_IMPORTED, "dovecot-uidlist", "courierimapuiddb",
+					     "courierpop3dsizelist" };
 
 	*mark = NULL;
 	for (size_t i = 0; i < COUNT(marks) && !*mark; i++) {

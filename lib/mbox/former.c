@@ -20,7 +20,8 @@ size_t mbox_count_lines(struct str bytes)
 {
 	size_t n = 0;
 
-	for (const char *at = bytes.p, *end = at + bytes.n; bytes.n && (at = memchr(at, '\n', (size_t)(end - at))); at++)
+	for (const char *at = bytes.p, *end = at + bytes.n; bytes.n && (at = memchr(at, '\n', (size_t)(end - at)));
+	     at++)
 		n++;
 	return n + 1;
 }
@@ -145,15 +146,17 @@ bool mbox_former_disk(struct str name, bool utf7, struct buf *out)
 /* ---- tayori-imported/names ---- */
 
 static const char explanation[] =
-	"# Another server kept this folder; its files lie here. 'tayori mailbox import USER --undo' gives the folder back:\n"
-	"# by hand, rename each message that has T=<uidvalidity>.<UID> in its name to the name below, with the flags that it\n"
+	"# Another server kept this folder; its files lie here. 'tayori mailbox import USER --undo' gives the folder "
+	"back:\n"
+	"# by hand, rename each message that has T=<uidvalidity>.<UID> in its name to the name below, with the flags "
+	"that it\n"
 	"# has now behind it; move the files from here to where they were; remove tayori-*.\n";
 
 void mbox_former_format(const struct mbox_former *f, struct buf *out)
 {
 	buf_add(out, str_from(explanation));
-	buf_addf(out, "tayori-imported 1\norigin %s\nnames %s\nfolder %.*s\nuidvalidity %u\nuidnext %u\n", origins[f->origin],
-		 f->utf7 ? "utf7" : "utf8", STR_ARG(f->folder), f->uidvalidity, f->uidnext);
+	buf_addf(out, "tayori-imported 1\norigin %s\nnames %s\nfolder %.*s\nuidvalidity %u\nuidnext %u\n",
+		 origins[f->origin], f->utf7 ? "utf7" : "utf8", STR_ARG(f->folder), f->uidvalidity, f->uidnext);
 	for (size_t i = 0; i < MBOX_RECORD_KEYWORDS; i++)
 		if (f->keywords[i].n)
 			buf_addf(out, "keyword %c %.*s\n", (char)('a' + i), STR_ARG(f->keywords[i]));
@@ -166,7 +169,8 @@ void mbox_former_format(const struct mbox_former *f, struct buf *out)
 		if (m->uidl.n)
 			buf_addf(out, "uidl %u %.*s\n", m->uid, STR_ARG(m->uidl));
 		if (m->letters)
-			buf_addf(out, "letters %u %.*s\n", m->uid, (int)mbox_name_letters(m->letters, letters), letters);
+			buf_addf(out, "letters %u %.*s\n", m->uid, (int)mbox_name_letters(m->letters, letters),
+				 letters);
 	}
 	buf_add(out, STR("end\n"));
 }
@@ -285,10 +289,17 @@ static const struct {
 	const char *word;
 	bool (*take)(struct mbox_former *f, struct str rest);
 } lines[] = {
-	{ "tayori-imported", on_version }, { "origin", on_origin },	{ "names", on_names },
-	{ "folder", on_folder },	   { "uidvalidity", on_uidvalidity }, { "uidnext", on_uidnext },
-	{ "keyword", on_keyword },	   { "message", on_message },	{ "uidl", on_uidl },
-	{ "letters", on_letters },	   { "lost", on_lost },
+	{ "tayori-imported", on_version },
+	{ "origin", on_origin },
+	{ "names", on_names },
+	{ "folder", on_folder },
+	{ "uidvalidity", on_uidvalidity },
+	{ "uidnext", on_uidnext },
+	{ "keyword", on_keyword },
+	{ "message", on_message },
+	{ "uidl", on_uidl },
+	{ "letters", on_letters },
+	{ "lost", on_lost },
 };
 
 enum { HEAD = 6 }; /* the first lines, in this order */

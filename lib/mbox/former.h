@@ -33,7 +33,7 @@ struct mbox_former {
 	struct str folder; /* name of the directory without its first dot; empty for INBOX */
 	uint32_t uidvalidity, uidnext;
 	struct str keywords[MBOX_RECORD_KEYWORDS];
-	size_t lost; /* keywords that cannot be kept: no letter left, or no name for one */
+	size_t lost;		       /* keywords that cannot be kept: no letter left, or no name for one */
 	struct mbox_former_message *m; /* ascending by uid */
 	size_t n, room;
 };

@@ -67,9 +67,9 @@ void mbox_house_path(struct str dir, char out[MBOX_NAME_MAX + 2])
 
 static bool is_control(struct str name)
 {
-	static const char *const begins[] = { "dovecot-uidlist",    "dovecot-uidvalidity", "dovecot-keywords",
-					      "dovecot.index",	    "dovecot.list.index",  "dovecot.mailbox.log",
-					      "courierimap",	    "courierpop3" };
+	static const char *const begins[] = { "dovecot-uidlist", "dovecot-uidvalidity", "dovecot-keywords",
+					      "dovecot.index",	 "dovecot.list.index",	"dovecot.mailbox.log",
+					      "courierimap",	 "courierpop3" };
 
 	for (size_t i = 0; i < COUNT(begins); i++)
 		if (str_starts(name, str_from(begins[i])))
@@ -114,7 +114,9 @@ static enum mbox_result move_all(const struct controls *c, int from, int to, str
 			continue;
 		if (errno != EEXIST)
 			return mbox_failed(err, "cannot move %s", name);
-		err_set(err, "%s lies here and in %s: has the other server run since? Remove the one that does not count", name, MBOX_IMPORTED);
+		err_set(err,
+			"%s lies here and in %s: has the other server run since? Remove the one that does not count",
+			name, MBOX_IMPORTED);
 		return MBOX_REFUSED;
 	}
 	if (fsync(to) < 0 || fsync(from) < 0)
@@ -125,7 +127,8 @@ static enum mbox_result move_all(const struct controls *c, int from, int to, str
 enum mbox_result mbox_house_move_controls(int from, int to, struct err *err)
 {
 	struct controls c = { 0 };
-	enum mbox_result r = mbox_walk(from, see_control, &c) < 0 ? mbox_failed(err, "cannot read the folder") : MBOX_OK;
+	enum mbox_result r =
+		mbox_walk(from, see_control, &c) < 0 ? mbox_failed(err, "cannot read the folder") : MBOX_OK;
 
 	if (!r)
 		r = move_all(&c, from, to, err);

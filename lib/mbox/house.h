@@ -16,7 +16,8 @@ struct mbox_house {
 	bool utf7;     /* folders are named in modified UTF-7 on disk */
 	bool waiting;  /* a folder must be imported */
 	bool imported; /* a folder was */
-	struct str *dirs; /* of all folders, as they are called on disk, without the first dot; INBOX, the empty name, is last */
+	struct str *
+		dirs; /* of all folders, as they are called on disk, without the first dot; INBOX, the empty name, is last */
 	size_t n, room;
 	struct arena arena;
 	size_t done, failed;
@@ -41,6 +42,21 @@ enum mbox_result mbox_house_read(int dir, const char *name, struct buf *out, boo
 
 /* Moves the former server's control files. REFUSED when one is there already. */
 enum mbox_result mbox_house_move_controls(int from, int to, struct err *err);
+
+/* What `former` points into. */
+struct mbox_former_texts {
+	struct buf list, pop3, keywords;
+};
+void mbox_former_texts_free(struct mbox_former_texts *t);
+
+/* What the former server knew of the folder, before anything was done to it; `dir`: as the house has it. */
+enum mbox_result mbox_house_former(struct mbox_house *h, const struct mbox_folder *f, struct str dir,
+				   struct mbox_former_texts *texts, struct arena *arena, struct mbox_former *out,
+				   struct err *err);
+
+/* tayori-imported/names; REFUSED when it is damaged. */
+enum mbox_result mbox_house_names(int imported, struct buf *text, struct arena *arena, struct mbox_former *out,
+				  bool *there, struct err *err);
 
 /* ".name" */
 void mbox_house_path(struct str dir, char out[MBOX_NAME_MAX + 2]);

@@ -25,22 +25,15 @@ struct import {
 	struct mbox_house *h;
 	struct str dir; /* as the house has it */
 	struct mbox_folder f;
-	int into; /* tayori-imported/ */
+	int into;	 /* tayori-imported/ */
 	struct buf name; /* ours of the folder */
-	struct buf text, more; /* what `former` points into */
-	struct buf keyword_texts;
+	struct mbox_former_texts texts;
 	struct arena arena;
 	struct mbox_former former;
 	struct mbox_former_index ix;
 	uint8_t *there; /* by message of `former`: it has its tag */
 	size_t kept, passed;
 };
-
-static enum mbox_result damaged(const char *name, const struct err *why, struct err *err)
-{
-	err_set(err, "%s is damaged at octet %td (%s)", name, why->at, why->text);
-	return MBOX_REFUSED;
-}
 
 static enum mbox_result refuse(struct err *err, const char *why)
 {
@@ -49,138 +42,6 @@ static enum mbox_result refuse(struct err *err, const char *why)
 }
 
 /* ---- what the former server knew ---- */
-
-typedef bool parse_list(struct str bytes, struct arena *arena, struct mbox_former *out, struct err *err);
-
-static enum mbox_result read_list(struct import *im, const char *name, parse_list *parse, struct buf *text, bool *there,
-				  struct err *err)
-{
-	struct err why = { .at = -1 };
-	enum mbox_result r = mbox_house_read(im->f.dir, name, text, there, err);
-
-	if (r || !*there)
-		return r;
-	why.start = text->p;
-	return parse(buf_str(text), &im->arena, &im->former, &why) ? MBOX_OK : damaged(name, &why, err);
-}
-
-static void add_default_uidls(struct import *im)
-{
-	for (size_t i = 0; i < im->former.n; i++) {
-		struct mbox_former_message *m = &im->former.m[i];
-		char text[DOVECOT_UIDL + 1];
-		if (m->uidl.n)
-			continue;
-		mbox_dovecot_uidl(m->uid, im->former.uidvalidity, text);
-		m->uidl = arena_str(&im->arena, str_of(text, DOVECOT_UIDL));
-	}
-}
-
-static enum mbox_result read_dovecot(struct import *im, struct err *err)
-{
-	bool there;
-	enum mbox_result r = read_list(im, "dovecot-uidlist", mbox_dovecot_uidlist, &im->text, &there, err);
-
-	if (r || (r = mbox_house_read(im->f.dir, "dovecot-keywords", &im->keyword_texts, &there, err)))
-		return r;
-	mbox_dovecot_keywords(buf_str(&im->keyword_texts), &im->former);
-	if (im->f.inbox)
-		add_default_uidls(im);
-	return MBOX_OK;
-}
-
-/* The file that counts for each message: the one without a number, else that with the highest. */
-struct keyword_files {
-	struct import *im;
-	struct table newest; /* base -> struct keyword_file */
-	enum mbox_result failed;
-};
-
-struct keyword_file {
-	uint64_t n;
-	struct str file;
-};
-
-static bool see_keyword_file(void *ctx, struct str file, unsigned char type)
-{
-	struct keyword_files *k = ctx;
-	uint64_t n;
-	struct str base = mbox_courier_keyword_name(file, &n);
-	struct keyword_file *seen = base.n ? table_get(&k->newest, base) : NULL;
-
-	(void)type;
-	if (base.n == 0 || (seen && seen->n >= n) || !mbox_former_find(&k->im->ix, base))
-		return true;
-	if (!seen) {
-		seen = arena_alloc(&k->im->arena, sizeof(*seen));
-		table_set(&k->newest, base, seen);
-	}
-	*seen = (struct keyword_file){ n, arena_str(&k->im->arena, file) };
-	return true;
-}
-
-static enum mbox_result read_keyword_file(struct import *im, int dir, struct str base, const char *file, struct err *err)
-{
-	scoped_buf struct buf text = { 0 };
-	int got = mbox_house_file(dir, file, FORMER_KEYWORD_BYTES_MAX, &text);
-
-	if (got < 0)
-		return mbox_failed(err, "cannot read courierimapkeywords/%s", file);
-	/* keywords point into the text */
-	mbox_courier_keyword_file(arena_str(&im->arena, buf_str(&text)), mbox_former_find(&im->ix, base), &im->former);
-	return MBOX_OK;
-}
-
-static enum mbox_result read_courier_keywords(struct import *im, struct err *err)
-{
-	scoped_fd int dir = mbox_directory_open(im->f.dir, "courierimapkeywords");
-	struct keyword_files k = { .im = im };
-	struct err why = { .at = -1 };
-	struct keyword_file *file;
-	struct str base;
-	size_t at = 0;
-	bool there;
-
-	if (dir < 0)
-		return errno == ENOENT ? MBOX_OK : mbox_failed(err, "cannot open courierimapkeywords/");
-	enum mbox_result r = mbox_house_read(dir, ":list", &im->keyword_texts, &there, err);
-	why.start = im->keyword_texts.p;
-	if (!r && !mbox_courier_keywords(buf_str(&im->keyword_texts), &im->ix, &im->former, &why))
-		r = damaged("courierimapkeywords/:list", &why, err);
-	if (!r && mbox_walk_all(dir, see_keyword_file, &k) < 0)
-		r = mbox_failed(err, "cannot read courierimapkeywords/");
-	while (!r && table_next(&k.newest, &at, &base, (void **)&file))
-		r = read_keyword_file(im, dir, base, file->file.p, err);
-	table_free(&k.newest);
-	return r;
-}
-
-static enum mbox_result read_courier(struct import *im, struct err *err)
-{
-	bool there;
-	enum mbox_result r = read_list(im, "courierimapuiddb", mbox_courier_uiddb, &im->text, &there, err);
-
-	if (!r && im->former.uidnext == 0)
-		im->former.uidnext = 1;
-	if (!r)
-		r = read_list(im, "courierpop3dsizelist", mbox_courier_pop3, &im->more, &there, err);
-	if (!r && !mbox_former_index(&im->former, &im->arena, &im->ix))
-		r = refuse(err, "too many messages");
-	return r ? r : read_courier_keywords(im, err);
-}
-
-/* Both may be there: Dovecot can follow Courier. The list that was written last counts. */
-static enum mbox_origin newest(int dir)
-{
-	struct stat d, c, p;
-	bool dovecot = fstatat(dir, "dovecot-uidlist", &d, AT_SYMLINK_NOFOLLOW) == 0;
-	bool courier = fstatat(dir, "courierimapuiddb", &c, AT_SYMLINK_NOFOLLOW) == 0;
-	bool pop3 = fstatat(dir, "courierpop3dsizelist", &p, AT_SYMLINK_NOFOLLOW) == 0;
-
-	if (dovecot && (!courier || d.st_mtime >= c.st_mtime) && (!pop3 || d.st_mtime >= p.st_mtime))
-		return ORIGIN_DOVECOT;
-	return courier || pop3 ? ORIGIN_COURIER : ORIGIN_NONE;
-}
 
 static bool at_work(int dir)
 {
@@ -194,25 +55,6 @@ static bool at_work(int dir)
 	return false;
 }
 
-static enum mbox_result read_former(struct import *im, struct err *err)
-{
-	enum mbox_origin origin = newest(im->f.dir);
-	enum mbox_result r = MBOX_OK;
-
-	if (origin == ORIGIN_DOVECOT)
-		r = read_dovecot(im, err);
-	else if (origin == ORIGIN_COURIER)
-		r = read_courier(im, err);
-	if (!r && im->former.uidvalidity == 0) { /* it has never been opened by IMAP */
-		im->former.uidnext += im->former.uidnext == 0;
-		r = mbox_draw_uidvalidity(im->h->home, &im->former.uidvalidity, err);
-	}
-	im->former.origin = origin ? origin : im->h->origin;
-	im->former.utf7 = im->h->utf7;
-	im->former.folder = im->dir;
-	return r;
-}
-
 /* What is to be is written down before anything is done: who is cut off goes on by it, whatever is renamed already. */
 static enum mbox_result write_names(struct import *im, struct err *err)
 {
@@ -223,27 +65,14 @@ static enum mbox_result write_names(struct import *im, struct err *err)
 		err_set(err, "the other server is at work in the folder: it must be stopped first");
 		return MBOX_BUSY;
 	}
-	if ((r = read_former(im, err)))
+	if ((r = mbox_house_former(im->h, &im->f, im->dir, &im->texts, &im->arena, &im->former, err)))
 		return r;
 	if (im->f.inbox && im->former.n > MBOX_RECORD_BYTES_MAX / UIDL_LINE_MAX)
 		return refuse(err, "too many messages have unique ids of POP3");
 	mbox_former_format(&im->former, &text);
-	return fd_replace_file(im->into, MBOX_NAMES, buf_str(&text), 0600) < 0 ?
-		       mbox_failed(err, "cannot write %s/%s", MBOX_IMPORTED, MBOX_NAMES) :
-		       MBOX_OK;
-}
-
-static enum mbox_result read_names(struct import *im, bool *there, struct err *err)
-{
-	struct err why = { .at = -1 };
-	enum mbox_result r = mbox_house_read(im->into, MBOX_NAMES, &im->text, there, err);
-
-	if (r || !*there)
-		return r;
-	why.start = im->text.p;
-	return mbox_former_parse(buf_str(&im->text), &im->arena, &im->former, &why) ?
-		       MBOX_OK :
-		       damaged(MBOX_IMPORTED "/" MBOX_NAMES, &why, err);
+	return fd_replace_file(im->into, MBOX_NAMES, buf_str(&text), 0600) < 0
+		       ? mbox_failed(err, "cannot write %s/%s", MBOX_IMPORTED, MBOX_NAMES)
+		       : MBOX_OK;
 }
 
 /* ---- names of messages ---- */
@@ -391,7 +220,8 @@ static enum mbox_result write_record(struct import *im, struct err *err)
 {
 	const struct mbox_former *f = &im->former;
 	/* above all that the other server can have given: clients ask for what has changed since */
-	struct mbox_record r = { .uidvalidity = f->uidvalidity, .uidnext = f->uidnext, .modseq = (uint64_t)(clock_wall_us() / 1000000) };
+	uint64_t modseq = (uint64_t)(clock_wall_us() / 1000000);
+	struct mbox_record r = { .uidvalidity = f->uidvalidity, .uidnext = f->uidnext, .modseq = modseq };
 	uint8_t id[16];
 	enum mbox_result result;
 
@@ -403,7 +233,8 @@ static enum mbox_result write_record(struct import *im, struct err *err)
 		if (im->there[i] && f->m[i].uidl.n)
 			r.uidls[r.n_uidls++] = (struct mbox_kept_uidl){ f->m[i].uid, f->m[i].uidl };
 	/* whoever dies in between may leave a record that is not durable yet */
-	if ((result = mbox_raise_uidvalidity(im->h->home, f->uidvalidity, err)) || (result = mbox_folder_soil(&im->f, err)))
+	if ((result = mbox_raise_uidvalidity(im->h->home, f->uidvalidity, err)) ||
+	    (result = mbox_folder_soil(&im->f, err)))
 		return result;
 	return mbox_folder_store(&im->f, &r, err);
 }
@@ -473,7 +304,8 @@ static enum mbox_result begin(struct import *im, struct err *err)
 		return refuse(err, "the import was being undone: that must come to its end first (--undo)");
 	if (im->into >= 0 && has_run_since(im))
 		return refuse(err, "the other server has run since the import was cut off: undo it first (--undo)");
-	if (im->into >= 0 && ((r = read_names(im, &there, err)) || there))
+	if (im->into >= 0 &&
+	    ((r = mbox_house_names(im->into, &im->texts.list, &im->arena, &im->former, &there, err)) || there))
 		return r ? r : choose_name(im, err);
 	if ((r = choose_name(im, err)) || (im->into < 0 && (r = mbox_make_directory(im->f.dir, MBOX_IMPORTED, err))))
 		return r;
@@ -534,9 +366,7 @@ static void import_folder(struct mbox_house *h, struct str dir)
 	fd_close(&im.into);
 	mbox_folder_close(&im.f);
 	buf_free(&im.name);
-	buf_free(&im.text);
-	buf_free(&im.more);
-	buf_free(&im.keyword_texts);
+	mbox_former_texts_free(&im.texts);
 	arena_free(&im.arena);
 }
 
@@ -555,7 +385,8 @@ static enum mbox_result add_subscriptions(struct mbox_house *h, struct str their
 	else
 		mbox_courier_subscriptions(theirs, &names, &lost);
 	if (lost)
-		mbox_house_tell(h, STR(""), "%zu subscriptions are not of this user's folders, or have bad names", lost);
+		mbox_house_tell(h, STR(""), "%zu subscriptions are not of this user's folders, or have bad names",
+				lost);
 	for (struct str rest = buf_str(&ours); rest.n > 0;)
 		table_set(&known, str_cut(&rest, '\n'), h);
 	for (struct str rest = buf_str(&names); rest.n > 0;) {
@@ -563,9 +394,9 @@ static enum mbox_result add_subscriptions(struct mbox_house *h, struct str their
 		if (!table_set(&known, name, h) && !(buf_add(&ours, name) && buf_addc(&ours, '\n')))
 			return refuse(err, "too many subscriptions");
 	}
-	return fd_replace_file(h->home, MBOX_SUBSCRIPTIONS, buf_str(&ours), 0600) < 0 ?
-		       mbox_failed(err, "cannot write %s", MBOX_SUBSCRIPTIONS) :
-		       MBOX_OK;
+	return fd_replace_file(h->home, MBOX_SUBSCRIPTIONS, buf_str(&ours), 0600) < 0
+		       ? mbox_failed(err, "cannot write %s", MBOX_SUBSCRIPTIONS)
+		       : MBOX_OK;
 }
 
 /* Once INBOX, the last one, has its record, the user may have changed them. */

@@ -18,7 +18,7 @@ struct undo {
 	struct mbox_house *h;
 	struct str dir; /* as it is called now */
 	struct mbox_folder f;
-	int from; /* tayori-imported/ */
+	int from;  /* tayori-imported/ */
 	bool ours; /* the record is in its place still: messages can be opened, and get UIDs */
 	struct buf text, record_bytes;
 	struct arena arena, record_arena;
@@ -36,7 +36,8 @@ static bool is_there(int dir, const char *name)
 
 static enum mbox_result replace(int dir, const char *name, const struct buf *text, struct err *err)
 {
-	return fd_replace_file(dir, name, buf_str(text), 0600) < 0 ? mbox_failed(err, "cannot write %s", name) : MBOX_OK;
+	return fd_replace_file(dir, name, buf_str(text), 0600) < 0 ? mbox_failed(err, "cannot write %s", name)
+								   : MBOX_OK;
 }
 
 /* ---- names ---- */
@@ -171,7 +172,8 @@ static struct str keep_uidl(struct undo *u, uint32_t uid)
 
 	if (!u->f.inbox || kept.n)
 		return kept;
-	return arena_str(&u->arena, str_of(text, (size_t)snprintf(text, sizeof(text), "%08x%08x", u->record.uidvalidity, uid)));
+	return arena_str(&u->arena,
+			 str_of(text, (size_t)snprintf(text, sizeof(text), "%08x%08x", u->record.uidvalidity, uid)));
 }
 
 /* UIDs that clients have seen must not come again for other messages. */
@@ -188,7 +190,8 @@ static enum mbox_result write_uids(struct undo *u, const struct mbox_list *list,
 		return r;
 	for (size_t i = 0; i < list->n; i++)
 		if (list->m[i].uid)
-			later[n++] = (struct mbox_former_later){ list->m[i].uid, keep_base(u, &list->m[i]), keep_uidl(u, list->m[i].uid) };
+			later[n++] = (struct mbox_former_later){ list->m[i].uid, keep_base(u, &list->m[i]),
+								 keep_uidl(u, list->m[i].uid) };
 	qsort(later, n, sizeof(*later), by_uid);
 	if (!mbox_former_uids(&u->former, buf_str(&old), u->record.uidnext, u->record.id, later, n, &text)) {
 		err_set(err, "it is not known which server kept it");
@@ -321,20 +324,6 @@ static enum mbox_result make_names(struct undo *u, struct err *err)
 	return replace(u->from, MBOX_NAMES, &text, err);
 }
 
-static enum mbox_result read_names(struct undo *u, bool *there, struct err *err)
-{
-	struct err why = { .at = -1 };
-	enum mbox_result r = mbox_house_read(u->from, MBOX_NAMES, &u->text, there, err);
-
-	if (r || !*there)
-		return r;
-	why.start = u->text.p;
-	if (mbox_former_parse(buf_str(&u->text), &u->arena, &u->former, &why))
-		return MBOX_OK;
-	err_set(err, "%s/%s is damaged at octet %td (%s)", MBOX_IMPORTED, MBOX_NAMES, why.at, why.text);
-	return MBOX_REFUSED;
-}
-
 static enum mbox_result open_imported(struct undo *u, struct err *err)
 {
 	enum mbox_result r = u->from < 0 ? mbox_make_directory(u->f.dir, MBOX_IMPORTED, err) : MBOX_OK;
@@ -347,7 +336,8 @@ static enum mbox_result open_imported(struct undo *u, struct err *err)
 static enum mbox_result load_names(struct undo *u, struct err *err)
 {
 	bool there = false;
-	enum mbox_result r = u->from < 0 ? MBOX_OK : read_names(u, &there, err);
+	enum mbox_result r =
+		u->from < 0 ? MBOX_OK : mbox_house_names(u->from, &u->text, &u->arena, &u->former, &there, err);
 
 	if (r || (there && (!u->ours || u->former.uidvalidity == u->record.uidvalidity)))
 		return r;
@@ -380,7 +370,8 @@ static enum mbox_result rename_back(struct undo *u, struct err *err)
 	if (u->f.inbox || u->former.uidvalidity == 0)
 		return MBOX_OK;
 	/* as it was called; unless the user has renamed it */
-	if (mbox_former_name(u->former.folder, &before) && (str_eq(buf_str(&before), u->dir) || str_eq(u->former.folder, u->dir)))
+	if (mbox_former_name(u->former.folder, &before) &&
+	    (str_eq(buf_str(&before), u->dir) || str_eq(u->former.folder, u->dir)))
 		buf_add(&disk, u->former.folder);
 	else if (!mbox_former_disk(u->dir, u->former.utf7, &disk) || disk.n > MBOX_NAME_MAX)
 		return MBOX_OK;

@@ -1,5 +1,3 @@
-#include <stdio.h>
-
 #include "mbox/former.h"
 #include "mbox/name.h"
 
@@ -160,11 +158,6 @@ void mbox_dovecot_subscriptions(struct str bytes, struct buf *out, size_t *lost)
 		else
 			++*lost;
 	}
-}
-
-void mbox_dovecot_uidl(uint32_t uid, uint32_t uidvalidity, char out[DOVECOT_UIDL + 1])
-{
-	snprintf(out, DOVECOT_UIDL + 1, "%08x%08x", uid, uidvalidity);
 }
 
 /* ---- the way back ---- */

@@ -78,9 +78,6 @@ bool mbox_dovecot_uidlist(struct str bytes, struct arena *arena, struct mbox_for
 void mbox_dovecot_keywords(struct str bytes, struct mbox_former *out);
 /* Our names of the subscribed folders, a line each; those that cannot be named are counted. */
 void mbox_dovecot_subscriptions(struct str bytes, struct buf *out, size_t *lost);
-/* The unique id that POP3 shows when the server was left at its default, %08Xu%08Xv. */
-enum { DOVECOT_UIDL = 16 };
-void mbox_dovecot_uidl(uint32_t uid, uint32_t uidvalidity, char out[DOVECOT_UIDL + 1]);
 
 /* ---- Courier ---- */
 

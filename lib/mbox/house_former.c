@@ -55,18 +55,6 @@ static enum mbox_result read_list(struct reading *in, const char *name, parse_li
 	return parse(buf_str(text), in->arena, in->out, &why) ? MBOX_OK : damaged(name, &why, err);
 }
 
-static void add_default_uidls(struct reading *in)
-{
-	for (size_t i = 0; i < in->out->n; i++) {
-		struct mbox_former_message *m = &in->out->m[i];
-		char text[DOVECOT_UIDL + 1];
-		if (m->uidl.n)
-			continue;
-		mbox_dovecot_uidl(m->uid, in->out->uidvalidity, text);
-		m->uidl = arena_str(in->arena, str_of(text, DOVECOT_UIDL));
-	}
-}
-
 static enum mbox_result read_dovecot(struct reading *in, struct err *err)
 {
 	bool there;
@@ -75,8 +63,6 @@ static enum mbox_result read_dovecot(struct reading *in, struct err *err)
 	if (r || (r = mbox_house_read(in->f->dir, "dovecot-keywords", &in->texts->keywords, &there, err)))
 		return r;
 	mbox_dovecot_keywords(buf_str(&in->texts->keywords), in->out);
-	if (in->f->inbox)
-		add_default_uidls(in);
 	return MBOX_OK;
 }
 

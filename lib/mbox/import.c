@@ -43,6 +43,15 @@ static enum mbox_result refuse(struct err *err, const char *why)
 
 /* ---- what the former server knew ---- */
 
+static size_t count_uidls(const struct mbox_former *f)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->n; i++)
+		n += f->m[i].uidl.n > 0;
+	return n;
+}
+
 static bool at_work(int dir)
 {
 	static const char *const locks[] = { "dovecot-uidlist.lock", "courierimapuiddb.lock" };
@@ -67,7 +76,7 @@ static enum mbox_result write_names(struct import *im, struct err *err)
 	}
 	if ((r = mbox_house_former(im->h, &im->f, im->dir, &im->texts, &im->arena, &im->former, err)))
 		return r;
-	if (im->f.inbox && im->former.n > MBOX_RECORD_BYTES_MAX / UIDL_LINE_MAX)
+	if (im->f.inbox && count_uidls(&im->former) > MBOX_RECORD_BYTES_MAX / UIDL_LINE_MAX)
 		return refuse(err, "too many messages have unique ids of POP3");
 	mbox_former_format(&im->former, &text);
 	return fd_replace_file(im->into, MBOX_NAMES, buf_str(&text), 0600) < 0
@@ -228,6 +237,8 @@ static enum mbox_result write_record(struct import *im, struct err *err)
 	random_bytes(id, sizeof(id));
 	hex_encode(id, sizeof(id), r.id);
 	memcpy(r.keywords, f->keywords, sizeof(r.keywords));
+	if (im->f.inbox && f->origin == ORIGIN_DOVECOT)
+		r.dovecot_uidls = f->uidnext;
 	r.uidls = arena_array(&im->arena, im->kept + 1, sizeof(*r.uidls));
 	for (size_t i = 0; i < f->n && im->f.inbox; i++)
 		if (im->there[i] && f->m[i].uidl.n)

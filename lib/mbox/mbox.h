@@ -119,7 +119,7 @@ void mbox_close(struct mbox **m);
 #define scoped_mbox __attribute__((cleanup(mbox_close)))
 
 /*
- * The unique id that POP3 shows: the one kept from another program, else uidvalidity and uid as 16 hex digits. The
+ * The unique id that POP3 shows: the one kept from another server, else uidvalidity and uid as 16 hex digits. The
  * slice lies in `out`, or in `m`.
  */
 struct str mbox_uidl(const struct mbox *m, size_t i, char out[MBOX_UIDL_MAX + 1]);

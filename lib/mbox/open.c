@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -137,10 +136,5 @@ void mbox_close(struct mbox **m)
 
 struct str mbox_uidl(const struct mbox *m, size_t i, char out[MBOX_UIDL_MAX + 1])
 {
-	uint32_t uid = m->messages[i].uid;
-	struct str kept = mbox_record_uidl(&m->inner->record, uid);
-
-	if (kept.n)
-		return kept;
-	return str_of(out, (size_t)snprintf(out, MBOX_UIDL_MAX + 1, "%08x%08x", m->uidvalidity, uid));
+	return mbox_record_shown_uidl(&m->inner->record, m->messages[i].uid, out);
 }

@@ -136,6 +136,13 @@ static const char *on_uidl(struct mbox_record *r, struct str rest)
 	return NULL;
 }
 
+static const char *on_uidls(struct mbox_record *r, struct str rest)
+{
+	if (r->dovecot_uidls || !str_eq(str_cut(&rest, ' '), STR("dovecot")) || !take_u32(rest, &r->dovecot_uidls))
+		return "bad uidls";
+	return NULL;
+}
+
 static const struct {
 	const char *word;
 	const char *(*take)(struct mbox_record *r, struct str rest);
@@ -147,6 +154,7 @@ static const struct {
 	{ "uidl", on_uidl },
 	{ "modseq", on_modseq },
 	{ "keyword", on_keyword },
+	{ "uidls", on_uidls },
 };
 
 enum { HEAD = 4 }; /* the first lines, in this order; after them come those from the last of the head on */
@@ -228,6 +236,8 @@ void mbox_record_format(const struct mbox_record *r, struct buf *out)
 	for (unsigned i = 0; i < MBOX_RECORD_KEYWORDS; i++)
 		if (r->keywords[i].n)
 			mbox_record_keyword(i, r->keywords[i], out);
+	if (r->dovecot_uidls)
+		add_linef(out, "uidls dovecot %u", r->dovecot_uidls);
 	for (size_t i = 0; i < r->n_uidls; i++)
 		add_linef(out, "uidl %u %.*s", r->uidls[i].uid, STR_ARG(r->uidls[i].text));
 }
@@ -246,4 +256,16 @@ struct str mbox_record_uidl(const struct mbox_record *r, uint32_t uid)
 			to = mid;
 	}
 	return (struct str){ 0 };
+}
+
+struct str mbox_record_shown_uidl(const struct mbox_record *r, uint32_t uid, char out[MBOX_RECORD_UIDL_MAX + 1])
+{
+	struct str kept = mbox_record_uidl(r, uid);
+	bool dovecot = uid < r->dovecot_uidls;
+
+	if (kept.n)
+		return kept;
+	int n = snprintf(out, MBOX_RECORD_UIDL_MAX + 1, "%08x%08x", dovecot ? uid : r->uidvalidity,
+			 dovecot ? r->uidvalidity : uid);
+	return str_of(out, (size_t)n);
 }

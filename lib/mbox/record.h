@@ -9,6 +9,7 @@
  *   modseq 1001 <crc>                         modseqs below 1001 may have been given; ascending
  *   keyword a $Forwarded <crc>                what the letter 'a' in a file's flags stands for; each letter and name once
  *   uidl 17 UID17-1143 <crc>                  the unique id that POP3 shows for UID 17; ascending by UID
+ *   uidls dovecot 40 <crc>                    for other UIDs below 40, POP3 shows what Dovecot did; at most once
  *
  * <crc>: CRC-32C of what stands before it and its blank, 8 hex digits. Lines are appended one at a time and flushed before they
  * count, so only the last one can be torn: it has no LF, or holds a NUL where a block never came to the disk. That is
@@ -39,6 +40,7 @@ struct mbox_record {
 	struct str keywords[MBOX_RECORD_KEYWORDS]; /* by letter; empty: the letter has no name */
 	struct mbox_kept_uidl *uidls;
 	size_t n_uidls;
+	uint32_t dovecot_uidls; /* UIDs below have unique ids as Dovecot makes them; 0: none */
 	size_t stale; /* lines that a later one has replaced */
 	bool torn;
 };
@@ -65,5 +67,8 @@ void mbox_record_keyword(unsigned letter, struct str name, struct buf *out);
 
 /* The kept text, or the empty slice. */
 struct str mbox_record_uidl(const struct mbox_record *r, uint32_t uid);
+/* What POP3 shows: the kept text, uid and uidvalidity as 16 hex digits where Dovecot was before, else uidvalidity and uid. */
+enum { MBOX_RECORD_UIDL_MAX = 70 };
+struct str mbox_record_shown_uidl(const struct mbox_record *r, uint32_t uid, char out[MBOX_RECORD_UIDL_MAX + 1]);
 
 #endif

@@ -167,13 +167,11 @@ static struct str keep_base(struct undo *u, const struct mbox_message *m)
 /* What POP3 shows of it here. */
 static struct str keep_uidl(struct undo *u, uint32_t uid)
 {
-	struct str kept = mbox_record_uidl(&u->record, uid);
-	char text[MBOX_UIDL_MAX + 1];
+	char text[MBOX_RECORD_UIDL_MAX + 1];
 
-	if (!u->f.inbox || kept.n)
-		return kept;
-	return arena_str(&u->arena,
-			 str_of(text, (size_t)snprintf(text, sizeof(text), "%08x%08x", u->record.uidvalidity, uid)));
+	if (!u->f.inbox)
+		return (struct str){ 0 };
+	return arena_str(&u->arena, mbox_record_shown_uidl(&u->record, uid, text));
 }
 
 /* UIDs that clients have seen must not come again for other messages. */

@@ -31,7 +31,7 @@ static void read_one(struct str in)
 	ASSERT(mbox_record_parse(buf_str(&out), &b, &again, &err));
 	for (unsigned i = 0; i < MBOX_RECORD_KEYWORDS; i++)
 		ASSERT(str_eq(again.keywords[i], r.keywords[i]));
-	ASSERT(again.modseq == r.modseq && again.uidnext == r.uidnext && again.n_uidls == r.n_uidls && again.stale == 0 && !again.torn);
+	ASSERT(again.modseq == r.modseq && again.uidnext == r.uidnext && again.n_uidls == r.n_uidls && again.dovecot_uidls == r.dovecot_uidls && again.stale == 0 && !again.torn);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

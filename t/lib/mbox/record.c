@@ -46,6 +46,10 @@ static const struct {
 	{ HEAD "uidl 1 a\nuidl 1 b\n", .bad_line = 5 },
 	{ HEAD "uidl 2 a\nuidl 1 b\n", .bad_line = 5 },
 	{ HEAD "uidl 1 a123456789b123456789c123456789d123456789e123456789f123456789g1234567890\n", .bad_line = 4 },
+	{ HEAD "uidls dovecot\n", .bad_line = 4 },
+	{ HEAD "uidls dovecot 0\n", .bad_line = 4 },
+	{ HEAD "uidls exim 5\n", .bad_line = 4 },
+	{ HEAD "uidls dovecot 5\nuidls dovecot 6\n", .bad_line = 5 },
 	{ HEAD "later 1\n", .bad_line = 4 },
 	{ HEAD "modseq 1\n", .bad_line = 4 },
 	{ HEAD "modseq\n", .bad_line = 4 },
@@ -112,6 +116,23 @@ START_TEST(kept_uidls)
 	ck_assert_uint_eq(mbox_record_uidl(&r, 4).n, 0);
 	ck_assert_uint_eq(mbox_record_uidl(&r, 91).n, 0);
 	ck_assert_uint_eq(r.stale, 1);
+}
+END_TEST
+
+START_TEST(shown_uidls)
+{
+	scoped_buf struct buf in = { 0 }, text = { 0 };
+	scoped_arena struct arena a = { 0 }, b = { 0 };
+	char out[MBOX_RECORD_UIDL_MAX + 1];
+	struct mbox_record r;
+
+	sign(HEAD "uidl 3 three\nuidls dovecot 5\n", &in);
+	ck_assert(mbox_record_parse(buf_str(&in), &a, &r, NULL));
+	mbox_record_format(&r, &text);
+	ck_assert(mbox_record_parse(buf_str(&text), &b, &r, NULL));
+	ck_assert_str_is(mbox_record_shown_uidl(&r, 3, out), STR("three"));
+	ck_assert_str_is(mbox_record_shown_uidl(&r, 4, out), STR("0000000400000007"));
+	ck_assert_str_is(mbox_record_shown_uidl(&r, 5, out), STR("0000000700000005"));
 }
 END_TEST
 
@@ -193,6 +214,6 @@ START_TEST(format_again)
 }
 END_TEST
 
-TEST_MAIN("mbox record", tcase_add_loop_test(tc, record_cases, 0, COUNT(records)); tcase_add_test(tc, kept_uidls);
+TEST_MAIN("mbox record", tcase_add_loop_test(tc, record_cases, 0, COUNT(records)); tcase_add_test(tc, kept_uidls); tcase_add_test(tc, shown_uidls);
 	  tcase_add_test(tc, torn_at_every_byte); tcase_add_test(tc, damage_at_every_byte);
 	  tcase_add_test(tc, modseq_and_keywords); tcase_add_test(tc, format_again))

@@ -315,6 +315,9 @@ CALL(call_openat2, SYS_openat2, AT_FDCWD, "/etc/passwd", page, 24)
 CALL(call_open, SYS_open, "/etc/passwd", O_RDONLY)
 CALL(call_creat, SYS_creat, "/nonexistent/x", 0600)
 CALL(call_inotify, SYS_inotify_init1, 0)
+CALL(call_inotify_old, SYS_inotify_init)
+CALL(call_inotify_add, SYS_inotify_add_watch, -1, "/", 1)
+CALL(call_inotify_remove, SYS_inotify_rm_watch, -1, 1)
 CALL(call_fanotify, SYS_fanotify_init, 0, O_RDONLY)
 CALL(call_ioctl_push, SYS_ioctl, 2, 0x5412 /* TIOCSTI */, page)
 CALL(call_ioctl_owner, SYS_ioctl, 2, 0x8901 /* FIOSETOWN */, page)
@@ -406,6 +409,8 @@ static bool call_clone_user(struct evil *e)
 #define C ACT_CALL
 #define P (ACT_CALL | ACT_PARENT)
 #define A (ACT_CALL | ACT_PARENT | ACT_ACCOUNT)
+/* the parents of sessions watch the folders of those that sleep; local has the same sandbox */
+#define WATCHERS "pop3session imapsession local"
 
 const struct act acts[] = {
 	{ "open_shadow", open_shadow, 0, "" },
@@ -491,7 +496,10 @@ const struct act acts[] = {
 	{ "openat2", call_openat2, P, "" },
 	{ "open_old", call_open, P, "" },
 	{ "creat", call_creat, P, "" },
-	{ "inotify", call_inotify, P, "" },
+	{ "inotify", call_inotify, P, WATCHERS },
+	{ "inotify_init", call_inotify_old, P, "" },
+	{ "inotify_add_watch", call_inotify_add, P, WATCHERS },
+	{ "inotify_rm_watch", call_inotify_remove, P, WATCHERS },
 	{ "fanotify", call_fanotify, P, "" },
 	{ "ioctl_tiocsti", call_ioctl_push, P, "" },
 	{ "ioctl_setown", call_ioctl_owner, P, "" },

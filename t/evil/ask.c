@@ -17,14 +17,13 @@
 
 enum { ASK_MS = 10000, GUESSES = 10000, CLOSE_MS = 3000 };
 
-static void tell(struct evil *e, const char *act, bool ok, const char *text)
+void evil_act(struct evil *e, const char *act, bool succeeded, const char *text)
 {
 	snprintf(e->detail, sizeof(e->detail), "%s", text);
-	evil_tell(e, act, 0, ok, EPERM, 0);
+	evil_tell(e, act, 0, succeeded, EPERM, 0);
 }
 
-/* An answer that did not come is no refusal. */
-static void must(bool answered, const char *what)
+void evil_must(bool answered, const char *what)
 {
 	if (!answered)
 		panic("no answer: %s", what);
@@ -40,9 +39,9 @@ static void take_ids(struct evil *e, char ids[][32], size_t n)
 	size_t at = 0;
 	struct str id;
 
-	must(run_ask(e->run, "qmgr", &queue_ids_schema, &q, &queue_ids_answer_schema, ASK_MS, &frame, &a), "ids");
+	evil_must(run_ask(e->run, "qmgr", &queue_ids_schema, &q, &queue_ids_answer_schema, ASK_MS, &frame, &a), "ids");
 	for (size_t i = 0; i < n; i++) {
-		must(strs_next(&a.ids, &at, &id), "an id");
+		evil_must(strs_next(&a.ids, &at, &id), "an id");
 		snprintf(ids[i], 32, "%.*s", STR_ARG(id));
 	}
 }
@@ -57,7 +56,7 @@ static uint16_t commit(struct evil *e, struct commit *m, const char *to)
 	strs_add(&list, &m->recipients, str_from(to));
 	if (m->size == 0 && !m->spooled)
 		m->size = m->head.n + m->body.n;
-	must(run_ask(e->run, "qmgr", &commit_schema, m, &committed_schema, ASK_MS, &frame, &a), "commit");
+	evil_must(run_ask(e->run, "qmgr", &commit_schema, m, &committed_schema, ASK_MS, &frame, &a), "commit");
 	return a.code;
 }
 
@@ -78,7 +77,7 @@ static void try_commit(struct evil *e, const char *act, struct commit m, const c
 	char text[20];
 
 	snprintf(text, sizeof(text), "%u", code);
-	tell(e, act, code < 400, text);
+	evil_act(e, act, code < 400, text);
 }
 
 static void try_commits(struct evil *e)
@@ -98,7 +97,7 @@ static void try_commits(struct evil *e)
 	try_commit(e, "foreign_id", letter(foreign), "bob@example.test");
 	try_commit(e, "path_as_id", letter("../../etc/passwd"), "bob@example.test");
 	m = letter(ids[3]);
-	tell(e, "honest_commit_is_taken", commit(e, &m, "bob@example.test") != 250, "the act cannot be trusted");
+	evil_act(e, "honest_commit_is_taken", commit(e, &m, "bob@example.test") != 250, "the act cannot be trusted");
 	try_commit(e, "used_id", letter(ids[3]), "bob@example.test");
 	m = letter(ids[4]);
 	m.spooled = true;
@@ -122,7 +121,7 @@ static int open_spool(struct evil *e, const char *id)
 	struct spool_opened a;
 	scoped_buf struct buf frame = { 0 };
 
-	must(run_ask(e->run, "qmgr", &spool_open_schema, &q, &spool_opened_schema, ASK_MS, &frame, &a), "spool");
+	evil_must(run_ask(e->run, "qmgr", &spool_open_schema, &q, &spool_opened_schema, ASK_MS, &frame, &a), "spool");
 	return a.code == 250 ? a.file : -1;
 }
 
@@ -133,14 +132,14 @@ static void try_spools(struct evil *e)
 	struct commit m;
 
 	take_ids(e, ids, COUNT(ids));
-	tell(e, "spool_of_no_id", open_spool(e, "0000000000000000") >= 0, "a file");
+	evil_act(e, "spool_of_no_id", open_spool(e, "0000000000000000") >= 0, "a file");
 	for (size_t i = 0; i < COUNT(ids); i++) {
 		int fd = open_spool(e, ids[i]);
-		must(fd >= 0 && write(fd, "x\n", 2) == 2, "spool file");
+		evil_must(fd >= 0 && write(fd, "x\n", 2) == 2, "spool file");
 		if (i == 1) {
 			int pair[2];
-			tell(e, "map_spool", mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED, "mapped");
-			must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 &&
+			evil_act(e, "map_spool", mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED, "mapped");
+			evil_must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 &&
 				     wire_send(pair[0], STR("x"), fd, 1), "socketpair");
 			close(fd);
 		}
@@ -164,17 +163,21 @@ static void try_lookup(struct evil *e)
 	struct verdict a;
 	scoped_buf struct buf frame = { 0 };
 
-	must(run_ask(e->run, "lookupd", &check_recipient_schema, &q, &verdict_schema, ASK_MS, &frame, &a), "lookupd");
-	tell(e, "relay_by_lookup", a.code < 400, "allowed");
+	evil_must(run_ask(e->run, "lookupd", &check_recipient_schema, &q, &verdict_schema, ASK_MS, &frame, &a), "lookupd");
+	evil_act(e, "relay_by_lookup", a.code < 400, "allowed");
 }
 
-static bool log_in(struct evil *e, const char *user, const char *password, char ticket[80])
+bool evil_log_in(struct evil *e, const char *user, const char *password, char ticket[80])
 {
-	struct login q = { .client = STR("192.0.2.1"), .protocol = STR("pop3"), .user = str_from(user), .password = str_from(password) };
+	bool imap = strcmp(e->daemon, "imapd") == 0;
+	struct login q = { .client = STR("192.0.2.1"),
+			   .protocol = imap ? STR("imap") : STR("pop3"),
+			   .user = str_from(user),
+			   .password = str_from(password) };
 	struct login_answer a;
 	scoped_buf struct buf frame = { 0 };
 
-	must(run_ask(e->run, "authd", &login_schema, &q, &login_answer_schema, ASK_MS, &frame, &a), "authd");
+	evil_must(run_ask(e->run, "authd", &login_schema, &q, &login_answer_schema, ASK_MS, &frame, &a), "authd");
 	snprintf(ticket, 80, "%.*s", STR_ARG(a.ticket));
 	return a.result == LOGIN_OK;
 }
@@ -185,12 +188,12 @@ static void try_logins(struct evil *e, bool front)
 	char ticket[80];
 
 	for (size_t i = 0; i < COUNT(passwords); i++)
-		tell(e, "login_without_password", log_in(e, "alice@example.test", passwords[i], ticket), passwords[i]);
-	tell(e, "login_as_path", log_in(e, "../alice@example.test", "tayori", ticket), "");
+		evil_act(e, "login_without_password", evil_log_in(e, "alice@example.test", passwords[i], ticket), passwords[i]);
+	evil_act(e, "login_as_path", evil_log_in(e, "../alice@example.test", "tayori", ticket), "");
 	if (front)
 		return;
-	must(log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
-	tell(e, "ticket_for_no_front", ticket[0] != '\0', ticket);
+	evil_must(evil_log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
+	evil_act(e, "ticket_for_no_front", ticket[0] != '\0', ticket);
 }
 
 /* keyd signs what it builds itself; none of this is what a server signs in a handshake. */
@@ -215,20 +218,25 @@ static void try_signatures(struct evil *e)
 
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		scoped_buf struct buf frame = { 0 };
-		must(run_ask(e->run, "keyd", &key_sign_schema, &bad[i], &key_sign_answer_schema, ASK_MS, &frame, &a), "keyd");
-		tell(e, "sign_anything", a.ok, "a signature");
+		evil_must(run_ask(e->run, "keyd", &key_sign_schema, &bad[i], &key_sign_answer_schema, ASK_MS, &frame, &a), "keyd");
+		evil_act(e, "sign_anything", a.ok, "a signature");
 	}
 }
 
 /* ---- to the sessions' spawner ---- */
 
-static bool open_session(struct evil *e, const char *ticket, int fd)
+/* Each under a number of its own: an open one is refused for that alone. */
+static bool open_session(struct evil *e, const char *parent, const char *ticket, int fd)
 {
-	struct session_open q = { .ticket = str_from(ticket), .client = STR("192.0.2.1"), .socket = fd };
+	struct session_open q = { .id = ++e->tickets,
+				  .ticket = str_from(ticket),
+				  .client = STR("192.0.2.1"),
+				  .tag = STR("+OK"),
+				  .socket = fd };
 	struct session_opened a;
 	scoped_buf struct buf frame = { 0 };
 
-	must(run_ask(e->run, "pop3session", &session_open_schema, &q, &session_opened_schema, ASK_MS, &frame, &a), "session");
+	evil_must(run_ask(e->run, parent, &session_open_schema, &q, &session_opened_schema, ASK_MS, &frame, &a), "session");
 	return a.ok;
 }
 
@@ -240,7 +248,7 @@ static bool says_ok(int fd)
 	return poll(&p, 1, 5000) > 0 && recv(fd, text, 3, 0) == 3 && strcmp(text, "+OK") == 0;
 }
 
-static void try_tickets(struct evil *e)
+static void try_tickets(struct evil *e, const char *parent)
 {
 	char ticket[80], guess[80];
 	uint8_t octets[16];
@@ -252,21 +260,21 @@ static void try_tickets(struct evil *e)
 	for (int i = 0; i < GUESSES; i++) {
 		random_bytes(octets, sizeof(octets));
 		hex_encode(octets, sizeof(octets), guess);
-		opened = opened || open_session(e, guess, pair[1]);
+		opened = opened || open_session(e, parent, guess, pair[1]);
 	}
-	tell(e, "guessed_ticket", opened, guess);
-	tell(e, "empty_ticket", open_session(e, "", pair[1]), "");
-	must(log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
+	evil_act(e, "guessed_ticket", opened, guess);
+	evil_act(e, "empty_ticket", open_session(e, parent, "", pair[1]), "");
+	evil_must(evil_log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
 	snprintf(guess, sizeof(guess), "%s", ticket);
 	guess[0] = guess[0] == '0' ? '1' : '0';
-	tell(e, "changed_ticket", open_session(e, guess, pair[1]), guess);
-	tell(e, "cut_ticket", open_session(e, ticket + 1, pair[1]), "");
-	tell(e, "honest_ticket_opens", !open_session(e, ticket, pair[1]) || !says_ok(pair[0]), "the act cannot be trusted");
-	tell(e, "used_ticket", open_session(e, ticket, pair[1]), ticket);
-	must(log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
-	tell(e, "ticket_without_socket", open_session(e, ticket, -1), ticket);
-	must(log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
-	tell(e, "ticket_with_file", open_session(e, ticket, STDERR_FILENO), ticket);
+	evil_act(e, "changed_ticket", open_session(e, parent, guess, pair[1]), guess);
+	evil_act(e, "cut_ticket", open_session(e, parent, ticket + 1, pair[1]), "");
+	evil_act(e, "honest_ticket_opens", !open_session(e, parent, ticket, pair[1]) || !says_ok(pair[0]), "the act cannot be trusted");
+	evil_act(e, "used_ticket", open_session(e, parent, ticket, pair[1]), ticket);
+	evil_must(evil_log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
+	evil_act(e, "ticket_without_socket", open_session(e, parent, ticket, -1), ticket);
+	evil_must(evil_log_in(e, "alice@example.test", "tayori", ticket), "a login in order");
+	evil_act(e, "ticket_with_file", open_session(e, parent, ticket, STDERR_FILENO), ticket);
 	close(pair[0]);
 	close(pair[1]);
 }
@@ -284,9 +292,9 @@ static void try_delivery(struct evil *e, const char *act, struct str user, int c
 	scoped_buf struct buf frame = { 0 };
 	char text[32];
 
-	must(run_ask(e->run, "local", &deliver_schema, &q, &delivered_schema, ASK_MS, &frame, &a), "local");
+	evil_must(run_ask(e->run, "local", &deliver_schema, &q, &delivered_schema, ASK_MS, &frame, &a), "local");
 	snprintf(text, sizeof(text), "result %u", a.result);
-	tell(e, act, a.result == DELIVERY_DONE, text);
+	evil_act(e, act, a.result == DELIVERY_DONE, text);
 }
 
 /* What is no file is not handed to the child: the channel breaks. */
@@ -297,8 +305,8 @@ static void try_folder(struct evil *e)
 	int fd = run_server(e->run, "local")->fd;
 
 	wire_frame(&deliver_schema, &q, false, 7, &frame);
-	must(wire_send(fd, buf_str(&frame), q.content, 1), "a folder");
-	tell(e, "deliver_folder", !wire_closed(fd, CLOSE_MS), "the channel stays open");
+	evil_must(wire_send(fd, buf_str(&frame), q.content, 1), "a folder");
+	evil_act(e, "deliver_folder", !wire_closed(fd, CLOSE_MS), "the channel stays open");
 }
 
 /* The name of one user for the eye, of another for the table. */
@@ -309,8 +317,8 @@ static void try_nul(struct evil *e)
 	int fd = run_server(e->run, "local")->fd;
 
 	wire_frame(&deliver_schema, &q, false, 7, &frame);
-	must(wire_send(fd, buf_str(&frame), STDERR_FILENO, 1), "a file");
-	tell(e, "deliver_to_nul", !wire_closed(fd, CLOSE_MS), "the channel stays open");
+	evil_must(wire_send(fd, buf_str(&frame), STDERR_FILENO, 1), "a file");
+	evil_act(e, "deliver_to_nul", !wire_closed(fd, CLOSE_MS), "the channel stays open");
 }
 
 /* A file of the queue that is empty. */
@@ -318,7 +326,7 @@ static int empty_file(struct evil *e)
 {
 	int fd = openat(e->run->inner->folders->fd, "evil", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	must(fd >= 0, "a file");
+	evil_must(fd >= 0, "a file");
 	return fd;
 }
 
@@ -345,7 +353,8 @@ static const struct {
 	{ "lookupd", "check_sender check_recipient route" },
 	{ "authd", "login mailbox_find" },
 	{ "keyd", "key_chain key_sign" },
-	{ "pop3session", "session_open" },
+	{ "pop3session", "session_open session_wake session_gone" },
+	{ "imapsession", "session_open session_wake session_gone" },
 	{ "local", "deliver" },
 	{ "logd", "log_line" },
 };
@@ -386,24 +395,6 @@ static const struct ipc_schema *find_message(const char *may, bool wanted, bool 
 	return NULL;
 }
 
-/* A frame of all zeros and empty strings, which is well formed for any message without a descriptor. */
-static void blank_frame(const struct ipc_schema *schema, struct buf *out)
-{
-	_Alignas(max_align_t) char message[IPC_STRUCT_MAX] = { 0 };
-	size_t at = 0;
-
-	/* descriptors: none */
-	for (size_t i = 0; i < schema->n; i++) {
-		static const size_t sizes[] = { 1, 2, 4, 8, 8, 1, 16, 24, 4 }, aligns[] = { 1, 2, 4, 8, 8, 1, 8, 8, 4 };
-		enum ipc_kind kind = schema->fields[i].kind;
-		at = (at + aligns[kind] - 1) / aligns[kind] * aligns[kind];
-		if (kind == IPC_fd)
-			memset(message + at, 0xff, sizeof(int));
-		at += sizes[kind];
-	}
-	wire_frame(schema, message, false, 7, out);
-}
-
 /*
  * The nth start: every server is sent one thing that it must not take. First each way of spoiling a message that it
  * takes, then messages that are others' to send.
@@ -422,17 +413,17 @@ static void break_all(struct evil *e, unsigned nth)
 			find_message(servers[i].may, spoil, nth == WIRE_LENGTH, nth * 5 + (unsigned)i * 3);
 		if (!schema)
 			continue;
-		blank_frame(schema, &frame);
+		wire_blank(schema, &frame);
 		bool sent = spoil ? wire_spoil(fd, (int)nth, buf_str(&frame)) : wire_send(fd, buf_str(&frame), -1, 0);
 		snprintf(act, sizeof(act), "%s_%s_to_%s", spoil ? wire_spoils[nth] : "foreign", schema->name, servers[i].server);
-		tell(e, act, !sent || !wire_closed(fd, CLOSE_MS), "the channel stays open");
+		evil_act(e, act, !sent || !wire_closed(fd, CLOSE_MS), "the channel stays open");
 	}
 }
 
 void evil_channels(struct evil *e)
 {
 	const char *daemon = e->daemon;
-	bool front = strcmp(daemon, "pop3d") == 0, smtp = strcmp(daemon, "smtpd") == 0;
+	bool pop3 = strcmp(daemon, "pop3d") == 0, imap = strcmp(daemon, "imapd") == 0, smtp = strcmp(daemon, "smtpd") == 0;
 
 	if (e->start == EVIL_BREAKS && strcmp(daemon, "qmgr") == 0)
 		try_nul(e);
@@ -445,12 +436,14 @@ void evil_channels(struct evil *e)
 		try_spools(e);
 		try_lookup(e);
 	}
-	if (smtp || front) {
-		try_logins(e, front);
+	if (smtp || pop3 || imap) {
+		try_logins(e, !smtp);
 		try_signatures(e);
 	}
-	if (front)
-		try_tickets(e);
+	if (pop3 || imap)
+		try_tickets(e, pop3 ? "pop3session" : "imapsession");
+	if (imap)
+		evil_sleepers(e);
 	if (strcmp(daemon, "qmgr") == 0)
 		try_deliveries(e);
 }

@@ -43,6 +43,8 @@ extern const size_t n_acts;
 void evil_tell(const struct evil *e, const char *act, int kind, bool ok, int error, int status);
 /* A value of the environment; empty when it is not set. */
 const char *evil_env(const char *name);
+/* A parent of processes of users. */
+bool evil_is_spawner(const char *daemon);
 
 /* Each act in a process of its own that enters the fence of this daemon and tries it; in `prepare`. */
 void evil_fenced(struct evil *e);
@@ -54,6 +56,12 @@ void evil_spawned(struct evil *e);
 /* On its channels, in `begin`. The first start asks for what it must not have; each later one breaks all its channels. */
 enum { EVIL_BREAKS = 14 };
 void evil_channels(struct evil *e);
+/* As the front of IMAP, to the parent of its sessions. */
+void evil_sleepers(struct evil *e);
+/* For acts on channels: how it went; an answer that did not come is no refusal; a ticket for a login. */
+void evil_act(struct evil *e, const char *act, bool succeeded, const char *text);
+void evil_must(bool answered, const char *what);
+bool evil_log_in(struct evil *e, const char *user, const char *password, char ticket[80]);
 /* Sends for TAYORI_EVIL_MS as much as goes. */
 void evil_flood(struct evil *e);
 /* What it answers to those who ask it. */

@@ -30,6 +30,11 @@ static void fill_letter(struct buf *out)
 	wire_frame(&commit_schema, &m, false, 7, out);
 }
 
+static bool is_parent(const char *server)
+{
+	return strcmp(server, "pop3session") == 0 || strcmp(server, "imapsession") == 0;
+}
+
 static void fill(const char *server, struct buf *out, size_t variant)
 {
 	static const char noise[32];
@@ -37,6 +42,7 @@ static void fill(const char *server, struct buf *out, size_t variant)
 	const struct check_recipient rcpt = { .recipient = STR("bob@example.test") };
 	const struct key_sign sign = { .scheme = 0x0403, .tls13 = true, .transcript = str_of(noise, 32) };
 	const struct session_open open = { .ticket = STR("0123456789abcdef0123456789abcdef"), .socket = STDERR_FILENO };
+	const struct session_wake wake = { .id = 4711, .state = str_of(noise, sizeof(noise)), .socket = STDERR_FILENO };
 	const struct log_line line = { .severity = 2, .text = STR("evil talks") };
 	const struct spool_drop drop = { .queue_id = STR("0000000000000000") };
 
@@ -46,8 +52,12 @@ static void fill(const char *server, struct buf *out, size_t variant)
 		wire_frame(&check_recipient_schema, &rcpt, false, 7, out);
 	else if (strcmp(server, "keyd") == 0)
 		wire_frame(&key_sign_schema, &sign, false, 7, out);
-	else if (strcmp(server, "pop3session") == 0)
+	else if (is_parent(server) && variant == 0)
 		wire_frame(&session_open_schema, &open, false, 7, out);
+	else if (is_parent(server) && variant == 1)
+		wire_frame(&session_wake_schema, &wake, false, 7, out);
+	else if (is_parent(server))
+		wire_frame(&session_gone_schema, &(struct session_gone){ 4711 }, false, 0, out);
 	else if (strcmp(server, "logd") == 0)
 		wire_frame(&log_line_schema, &line, false, 0, out);
 	else if (variant == 0)
@@ -72,10 +82,10 @@ static size_t begin(struct evil *e, struct stream_of *s, size_t most)
 	size_t n = 0;
 
 	for (; *name && n + 2 < most; name++) {
-		size_t variants = strcmp(*name, "qmgr") == 0 ? 3 : 1;
+		size_t variants = strcmp(*name, "qmgr") == 0 || is_parent(*name) ? 3 : 1;
 		for (size_t v = 0; v < variants && n + 1 < most; v++) {
 			s[n] = (struct stream_of){ .server = *name, .fd = run_server(e->run, *name)->fd };
-			s[n].n_fds = strcmp(*name, "pop3session") == 0;
+			s[n].n_fds = is_parent(*name) && v < 2;
 			fill(*name, &s[n++].frame, v);
 		}
 	}

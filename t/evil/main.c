@@ -24,9 +24,9 @@ const char *evil_env(const char *name)
 	return value ? value : "";
 }
 
-static bool is_spawner(const char *daemon)
+bool evil_is_spawner(const char *daemon)
 {
-	return strcmp(daemon, "local") == 0 || strcmp(daemon, "pop3session") == 0;
+	return strcmp(daemon, "local") == 0 || strcmp(daemon, "pop3session") == 0 || strcmp(daemon, "imapsession") == 0;
 }
 
 /* A file counts the starts: a process that breaks its channels gets new ones by a new start. */
@@ -67,7 +67,7 @@ static bool begin(struct run *run, struct err *err)
 	char who[64];
 
 	(void)err;
-	if (mode_is("kernel") && is_spawner(e->daemon)) {
+	if (mode_is("kernel") && evil_is_spawner(e->daemon)) {
 		snprintf(who, sizeof(who), "%s-child", e->who);
 		struct evil child = *e;
 		child.who = who;

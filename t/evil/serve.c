@@ -103,6 +103,7 @@ static const struct ipc_schema *answer_to(const struct ipc_schema *question)
 		{ &key_chain_schema, &key_chain_answer_schema },  { &key_sign_schema, &key_sign_answer_schema },
 		{ &session_open_schema, &session_opened_schema }, { &mailbox_find_schema, &mailbox_schema },
 		{ &grant_schema, &granted_schema },		  { &deliver_schema, &delivered_schema },
+		{ &session_wake_schema, &session_opened_schema },
 	};
 
 	for (size_t i = 0; i < COUNT(pairs); i++)
@@ -146,16 +147,44 @@ ANSWER(route)
 ANSWER(login)
 ANSWER(key_chain)
 ANSWER(key_sign)
-ANSWER(session_open)
+ANSWER(session_wake)
 ANSWER(mailbox_find)
 ANSWER(grant)
 ANSWER(deliver)
 
+/* Tells and asks the front what nobody has said, about connections that are there and that are not. */
+static void disturb(struct channel *ch, uint64_t id)
+{
+	static const char noise[70000];
+	const struct session_sleep asks[] = { { .id = id, .idle = true },
+					      { .id = id, .sent = 1, .state = str_of(noise, 100) },
+					      { .id = id, .received = ~0ull, .sent = ~0ull, .state = str_of(noise, sizeof(noise)) } };
+
+	for (size_t i = 0; i < COUNT(asks); i++) {
+		scoped_buf struct buf frame = { 0 };
+		wire_frame(&session_sleep_schema, &asks[i], false, 1 + (uint32_t)i, &frame);
+		wire_send(ch->fd, buf_str(&frame), -1, 0);
+		channel_notify(ch, &session_stir_schema, &(struct session_stir){ id });
+	}
+	channel_notify(ch, &session_over_schema, &(struct session_over){ id });
+}
+
+static void on_session_open(struct channel *ch, uint32_t serial, void *message)
+{
+	uint64_t id = ((const struct session_open *)message)->id;
+
+	if (((struct evil *)((struct run *)ch->arg)->state)->daemon[0] == 'i') {
+		disturb(ch, id + 1);
+		disturb(ch, id);
+	}
+	answer_badly(ch, serial, &session_opened_schema);
+}
+
 #define ROW(question) { &question##_schema, on_##question },
 static const struct ipc_handler garbage[] = { ROW(queue_ids) ROW(queue_room) ROW(spool_open) ROW(commit) ROW(check_sender)
 						      ROW(check_recipient) ROW(route) ROW(login) ROW(key_chain)
-							      ROW(key_sign) ROW(session_open) ROW(mailbox_find)
-								      ROW(grant) ROW(deliver) };
+							      ROW(key_sign) ROW(session_open) ROW(session_wake)
+								      ROW(mailbox_find) ROW(grant) ROW(deliver) };
 
 /* The client has closed the channel: a new start gives it another, and the next turn comes. */
 static void left(struct run *run, struct channel *ch)

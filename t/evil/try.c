@@ -127,9 +127,8 @@ static void try_all(struct evil *e, bool fenced, int kind)
 void evil_fenced(struct evil *e)
 {
 	bool account = strcmp(e->daemon, "accountd") == 0;
-	bool parent = strcmp(e->daemon, "local") == 0 || strcmp(e->daemon, "pop3session") == 0;
 
-	try_all(e, true, account ? ACT_ACCOUNT : parent ? ACT_PARENT : 0);
+	try_all(e, true, account ? ACT_ACCOUNT : evil_is_spawner(e->daemon) ? ACT_PARENT : 0);
 }
 
 void evil_free(struct evil *e)
@@ -138,6 +137,8 @@ void evil_free(struct evil *e)
 }
 
 /* ---- as a spawner's child ---- */
+
+enum { MAPS_GIB = 4 /* a session of IMAP maps its index */ };
 
 struct job {
 	struct evil *e;
@@ -169,6 +170,8 @@ static pid_t spawn(struct evil *e, const char *user, struct job *job)
 	buf_addf(&home, "%.*s/example.test/%s", STR_ARG(f->path), user);
 	struct spawn_user u = { str_from(user), st.st_uid, st.st_gid, buf_str(&home), true };
 	struct spawn_rules rules = { .first_valid_uid = 100, .base = f->path };
+	if (strcmp(e->daemon, "imapsession") == 0)
+		rules.memory_bytes = (uint64_t)MAPS_GIB << 30;
 	pid_t pid = spawn_child(e->run, &u, &rules, work, job, &job->fd, 1, &err);
 	if (pid < 0)
 		dprintf(2, "evil %s: no child: %s\n", e->who, err.text);

@@ -40,6 +40,23 @@ void wire_frame(const struct ipc_schema *schema, const void *message, bool answe
 	out->limit = 0;
 }
 
+void wire_blank(const struct ipc_schema *schema, struct buf *out)
+{
+	static const size_t sizes[] = { 1, 2, 4, 8, 8, 1, 16, 24, 4 }, aligns[] = { 1, 2, 4, 8, 8, 1, 8, 8, 4 };
+	_Alignas(max_align_t) char message[IPC_STRUCT_MAX] = { 0 };
+	size_t at = 0;
+
+	/* descriptors: none */
+	for (size_t i = 0; i < schema->n; i++) {
+		enum ipc_kind kind = schema->fields[i].kind;
+		at = (at + aligns[kind] - 1) / aligns[kind] * aligns[kind];
+		if (kind == IPC_fd)
+			memset(message + at, 0xff, sizeof(int));
+		at += sizes[kind];
+	}
+	wire_frame(schema, message, false, 7, out);
+}
+
 bool wire_closed(int channel, int ms)
 {
 	struct pollfd p = { .fd = channel, .events = POLLIN };

@@ -9,6 +9,8 @@
 bool wire_send(int channel, struct str octets, int fd, size_t n_fds);
 /* The frame of a message, to be spoilt. */
 void wire_frame(const struct ipc_schema *schema, const void *message, bool answer, uint32_t serial, struct buf *out);
+/* A question of all zeros and empty strings, which is well formed for any message; without descriptors. */
+void wire_blank(const struct ipc_schema *schema, struct buf *out);
 /* The peer has closed the channel within `ms`; what it still says is thrown away. */
 bool wire_closed(int channel, int ms);
 

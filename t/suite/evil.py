@@ -22,6 +22,7 @@ from suite import BUILD, Instance, Skip, until
 
 EVIL = f"{BUILD}/t/evil/evil"
 LINE = re.compile(r"^evil (\S+) (\w+): (refused|SUCCEEDED|DIED) ?(.*)$", re.M)
+SPAWNERS = ["local", "pop3session", "imapsession"]
 LETTER = b"From: a@remote.test\r\nTo: bob@example.test\r\nSubject: %s\r\n\r\nhonest\r\n"
 # What a kernel may lack: the rehearsal without a fence does not get it either.
 LACKED = {"x32_calls", "i386_calls", "kexec_load", "init_module", "delete_module", "iopl", "ioperm", "userfaultfd", "io_uring",
@@ -31,7 +32,7 @@ LACKED = {"x32_calls", "i386_calls", "kexec_load", "init_module", "delete_module
 def need_evil():
     if not suite.ROOT:
         raise Skip("only root can build the walls")
-    r = suite.run("cmake", "--build", BUILD, "--target", "evil", "evil-local", timeout=300)
+    r = suite.run("cmake", "--build", BUILD, "--target", "evil", "evil-local", "evil-imapsession", timeout=300)
     assert r.returncode == 0, r.stdout + r.stderr
 
 
@@ -115,7 +116,7 @@ class Evil(Instance):
 
 def kernel_acts(landlock):
     need_evil()
-    daemons = ["smtpd", "pop3d", "qmgr", "keyd", "lookupd", "authd", "logd", "accountd", "local", "pop3session"]
+    daemons = ["smtpd", "pop3d", "imapd", "qmgr", "keyd", "lookupd", "authd", "logd", "accountd", *SPAWNERS]
     main = f"auth_system_users = yes\nlandlock_enable = {landlock}\n"
     with Evil(daemons, "kernel", main) as t:
         # smtpd runs for mx, for submission and for sendmail
@@ -135,7 +136,8 @@ def show(told):
     assert not bad, "\n".join(bad)
     # none was left out but what is a daemon's own business, or a spawner's
     most = len(tried["local/local-child"])
-    assert all(len(acts) >= (30 if "accountd" in who else 100 if who in ("local/local", "pop3session/pop3session") else most - 1)
+    assert all(tried[f"{d}/{d}-child"].keys() == tried["local/local-child"].keys() for d in SPAWNERS)
+    assert all(len(acts) >= (30 if "accountd" in who else 100 if who in [f"{d}/{d}" for d in SPAWNERS] else most - 1)
                for who, acts in tried.items()), {who: len(acts) for who, acts in tried.items()}
     return tried
 
@@ -328,7 +330,7 @@ CHOWN, OVERRIDE, SEARCH, KILL, SETGID, SETUID, SETPCAP, LOW_PORTS, CHROOT, RESOU
 MASTER = sum(1 << c for c in (CHOWN, SEARCH, KILL, SETGID, SETUID, SETPCAP, LOW_PORTS, CHROOT, RESOURCE))
 STARTED = MASTER | 1 << OVERRIDE | 1 << AUDIT
 SPAWNER = sum(1 << c for c in (CHOWN, OVERRIDE, KILL, SETGID, SETUID, SETPCAP, CHROOT))
-ROOTS = dict(local=SPAWNER, pop3session=SPAWNER, accountd=STARTED)
+ROOTS = dict(dict.fromkeys(SPAWNERS, SPAWNER), accountd=STARTED)
 
 
 def status_of(pid):

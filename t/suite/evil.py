@@ -18,6 +18,7 @@ import time
 
 import accounts
 import suite
+from imapwire import Imap
 from suite import BUILD, Instance, Skip, until
 
 EVIL = f"{BUILD}/t/evil/evil"
@@ -40,7 +41,11 @@ class Evil(Instance):
     """An instance in which some daemons' programs are replaced; master is started without the quick start."""
     def __init__(self, daemons, mode, main="", service="", program=EVIL, env=None):
         self.daemons, self.mode, self.service, self.program, self.more = daemons, mode, service, program, env or {}
-        super().__init__(main="service_throttle_time = 1s\nlocal_child_idle_time = 1s\n" + main, start=False)
+        super().__init__(main="service_throttle_time = 1s\nlocal_child_idle_time = 1s\nimap_sleep_after = 1s\n" + main, start=False)
+        # a second front of IMAP in a process of its own, which stays honest when the first is taken over
+        self.imap2 = self.base + 144
+        self.added["master"] = (f"127.0.0.1:{self.imap2} inet n - y - 1 imapd\n  -o front_tls_auth_only=no\n"
+                                "  -o service_user=tayori-smtpd\n")
 
     def __enter__(self):
         super().__enter__()
@@ -175,10 +180,15 @@ def check_unharmed(t, before, evil):
     assert others(after, evil) == others(before, evil)
 
 
-def channel_acts(daemon, service=""):
-    """All acts of one daemon on its channels; then honest mail still flows through the others."""
+@contextlib.contextmanager
+def nothing(_):
+    yield
+
+
+def channel_acts(daemon, service="", honest=nothing):
+    """All acts of one daemon on its channels; then honest mail still flows through the others. `honest`: what goes on meanwhile."""
     need_evil()
-    with Evil([daemon], "channel", service=service) as t:
+    with Evil([daemon], "channel", service=service) as t, honest(t):
         name = t.env["TAYORI_EVIL_SERVICE"] or daemon
         until(lambda: t.told().count(": done") >= 15 or "panic" in t.told(), 40)
         pids = t.up()
@@ -206,6 +216,46 @@ def test_channels_mx():
 
 def test_channels_front():
     channel_acts("pop3d")
+
+
+def idle(c):
+    tag, _ = c.begin("IDLE")
+    assert c.response()[0] == "+"
+    return tag
+
+
+def states(t, user):
+    return sorted(r["state"] for r in json.loads(t.ctl("tayori", "who", "--json")) if r["user"] == f"{user}@example.test")
+
+
+@contextlib.contextmanager
+def other_front(t):
+    """Clients of the front that is honest: one sleeps, one idles asleep, one is at work. They go on, and hear nothing that is not so."""
+    until(lambda: "127.0.0.1" in t.log() and len(t.rows()) > 5)
+    clients = [until(lambda: attempt(lambda: Imap(t.imap2, user="bob@example.test"))) for _ in range(3)]
+    for c in clients:
+        c.select("INBOX")
+    tag = idle(clients[1])
+    yield
+    for c in clients:
+        c.sock.settimeout(10)
+    clients[1].sock.sendall(b"DONE\r\n")
+    assert clients[1].wait(tag).status == "OK"
+    for c in clients:
+        c.ok("NOOP")
+        c.ok("LOGOUT")
+        c.sock.close()
+
+
+def attempt(what):
+    try:
+        return what()
+    except (OSError, AssertionError):
+        return None
+
+
+def test_channels_imap():
+    channel_acts("imapd", "imap", other_front)
 
 
 def test_channels_qmgr():

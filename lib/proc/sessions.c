@@ -13,7 +13,7 @@
 #include "base/time.h"
 #include "io/fd.h"
 
-enum { FRONT_MS = 5000, CLIENT_MAX = 64 };
+enum { FRONT_MS = 5000, LEAVE_MS = 3000, ALONE_MS = 600000, CLIENT_MAX = 64, UNREAD_MAX = 64 * 1024 };
 
 /* A connection of a user: at work in a process, or asleep. */
 struct session_entry {
@@ -30,9 +30,17 @@ struct session_entry {
 	struct call call; /* to the front: may it sleep? */
 	uint32_t serial;  /* of the child's question that waits for that */
 	bool kicked;
-	bool agreed;	  /* the front has its state: the process may end */
+	bool agreed;	  /* the front has its state: the process ends */
+	struct timer leaves; /* whether it wants or not */
 	bool stale;	  /* a folder changed after the process named it, before it slept */
 	struct watch_pair pair;
+};
+
+/* A process that agreed to end and has not yet, though its session was woken and has another one. */
+struct session_leaver {
+	struct session_leaver *next, **prev;
+	pid_t pid;
+	struct timer late;
 };
 
 static struct sessions *sessions_of(struct channel *ch)
@@ -70,6 +78,7 @@ static void unlink_front(struct session_entry *e)
 static void entry_free(struct session_entry *e)
 {
 	unlink_front(e);
+	timer_stop(&e->leaves);
 	watcher_remove(&e->sessions->watcher, &e->pair);
 	channel_stop(&e->child);
 	ticket_free(e->user);
@@ -133,6 +142,16 @@ static void on_watch(struct channel *ch, uint32_t serial, void *message)
 	channel_answer(ch, serial, &session_watched_schema, &(struct session_watched){ ok });
 }
 
+static void stays(void *arg)
+{
+	struct session_entry *e = arg;
+
+	if (!e->pid)
+		return;
+	log_line(&e->sessions->run->log, LOG_WARNING, "warning: the session of %s does not end", e->user->user);
+	kill(e->pid, SIGKILL);
+}
+
 static void refuse_sleep(struct session_entry *e)
 {
 	channel_answer(&e->child, e->serial, &session_slept_schema, &(struct session_slept){ false });
@@ -148,6 +167,8 @@ static void on_front_verdict(void *arg, enum call_result result, void *message)
 		channel_break(&e->child, "the front does not say who goes on");
 		return;
 	}
+	if (e->agreed)
+		timer_set(&e->leaves, e->sessions->run->loop, LEAVE_MS, stays, e);
 	channel_answer(&e->child, e->serial, &session_slept_schema, &(struct session_slept){ e->agreed });
 }
 
@@ -175,13 +196,17 @@ static const struct ipc_handler from_child[] = {
 	{ &session_sleep_schema, on_sleep },
 };
 
-/* Its end is told by the kernel; what it says against the rules ends it. */
+/* Its end is told by the kernel, and comes right behind this; what it says against the rules ends it. */
 static void child_broken(struct channel *ch, const char *why)
 {
 	struct session_entry *e = entry_of(ch);
 
-	if (strcmp(why, "the peer is gone") == 0 || !e->pid)
+	if (!e->pid)
 		return;
+	if (strcmp(why, "the peer is gone") == 0) {
+		timer_set(&e->leaves, e->sessions->run->loop, LEAVE_MS, stays, e);
+		return;
+	}
 	log_line(&e->sessions->run->log, LOG_WARNING, "warning: the session of %s: %s", e->user->user, why);
 	kill(e->pid, SIGKILL);
 }
@@ -240,6 +265,7 @@ static bool start_process(struct session_entry *e, struct session_child child, s
 	channel_stop(&e->child);
 	channel_start(&e->child, s->run->loop, pair[0], NULL, from_child, COUNT(from_child), child_broken, e);
 	e->child.most_unanswered = 2;
+	e->child.out_limit = UNREAD_MAX; /* one that reads no answers shall not fill our memory */
 	return true;
 }
 
@@ -250,8 +276,9 @@ static void process_ended(struct session_entry *e)
 
 	s->n_processes--;
 	e->pid = 0;
+	timer_stop(&e->leaves);
 	channel_stop(&e->child);
-	if (e->agreed && e->front) {
+	if (e->agreed && e->front && !e->kicked) {
 		e->agreed = false;
 		if (e->stale)
 			channel_notify(e->front, &session_stir_schema, &(struct session_stir){ e->id });
@@ -262,12 +289,53 @@ static void process_ended(struct session_entry *e)
 	entry_free(e);
 }
 
+static void linger(void *arg)
+{
+	struct session_leaver *l = arg;
+
+	kill(l->pid, SIGKILL);
+}
+
+/* Nobody waits for its last instant. */
+static void let_leave(struct session_entry *e)
+{
+	struct sessions *s = e->sessions;
+	struct session_leaver *l = calloc(1, sizeof(*l));
+
+	ASSERT(l);
+	*l = (struct session_leaver){ .next = s->leavers, .prev = &s->leavers, .pid = e->pid };
+	if (l->next)
+		l->next->prev = &l->next;
+	s->leavers = l;
+	timer_set(&l->late, s->run->loop, LEAVE_MS, linger, l);
+	timer_stop(&e->leaves);
+	e->pid = 0;
+}
+
+static bool has_left(struct sessions *s, pid_t pid)
+{
+	struct session_leaver *l = s->leavers;
+
+	while (l && l->pid != pid)
+		l = l->next;
+	if (!l)
+		return false;
+	*l->prev = l->next;
+	if (l->next)
+		l->next->prev = l->prev;
+	timer_stop(&l->late);
+	free(l);
+	s->n_processes--;
+	return true;
+}
+
 void sessions_child_ended(struct run *run, pid_t pid, int status)
 {
 	struct sessions *s = run->state;
-
 	struct session_entry *e = s->entries;
 
+	if (has_left(s, pid))
+		return;
 	while (e && e->pid != pid)
 		e = e->next;
 	if (WIFSIGNALED(status) && !(e && e->kicked))
@@ -334,10 +402,8 @@ static void on_wake(struct channel *ch, uint32_t serial, void *message)
 	struct session_child child = { .fd = m->socket, .input = m->input, .state = m->state };
 	struct err err = { 0 };
 
-	if (e && e->agreed && e->pid) { /* the process that agreed to end is about to: nobody waits for its last instant */
-		s->n_processes--;
-		e->pid = 0;
-	}
+	if (e && e->agreed && e->pid)
+		let_leave(e);
 	if (!e || e->pid || !is_socket(m->socket)) {
 		answer_open(ch, serial, false, &(struct err){ .text = "no such session sleeps" });
 		return;
@@ -351,6 +417,14 @@ static void on_wake(struct channel *ch, uint32_t serial, void *message)
 		entry_free(e);
 }
 
+/* Under TLS its client has gone too: what it has begun it may finish. */
+static void lose_front(struct session_entry *e)
+{
+	unlink_front(e);
+	if (e->tls && !timer_is_set(&e->leaves))
+		timer_set(&e->leaves, e->sessions->run->loop, ALONE_MS, stays, e);
+}
+
 static void on_gone(struct channel *ch, uint32_t serial, void *message)
 {
 	const struct session_gone *m = message;
@@ -360,7 +434,7 @@ static void on_gone(struct channel *ch, uint32_t serial, void *message)
 	if (e && !e->pid)
 		entry_free(e);
 	else if (e)
-		unlink_front(e);
+		lose_front(e);
 }
 
 const struct ipc_handler sessions_from_authd[1] = { { &grant_schema, on_grant } };
@@ -380,8 +454,9 @@ void sessions_front_left(struct run *run, struct channel *ch)
 		next = e->next;
 		if (e->front != ch)
 			continue;
-		unlink_front(e);
-		if (!e->pid)
+		if (e->pid)
+			lose_front(e);
+		else
 			entry_free(e);
 	}
 }

@@ -37,6 +37,7 @@ struct sessions {
 	const struct sessions_protocol *protocol;
 	struct tickets tickets;
 	struct session_entry *entries;
+	struct session_leaver *leavers;
 	struct table by_id; /* channel and id */
 	struct watcher watcher;
 	size_t n_processes;

@@ -39,7 +39,7 @@ static void linger(void)
 
 static void result(struct taken *t, bool answered, bool ok)
 {
-	say(t, !answered ? "* closed\r\n" : ok ? "* yes\r\n" : "* no\r\n");
+	say(t, !answered ? "* closed\r\n" : ok ? "* granted\r\n" : "* refused\r\n");
 }
 
 static void watch(struct taken *t, int a, int b)
@@ -137,7 +137,7 @@ static void sleep_stay(struct taken *t)
 
 	ipc_encode(&session_state_schema, &(struct session_state){ 0 }, &state, fds, &n);
 	if (!fall_asleep(t, buf_str(&state)))
-		say(t, "* no\r\n");
+		say(t, "* refused\r\n");
 	linger();
 }
 
@@ -147,7 +147,7 @@ static void sleep_noise(struct taken *t)
 
 	random_bytes(noise, sizeof(noise));
 	if (!fall_asleep(t, str_of(noise, sizeof(noise))))
-		say(t, "* no\r\n");
+		say(t, "* refused\r\n");
 }
 
 static void answer_unasked(struct taken *t)
@@ -161,21 +161,39 @@ static void answer_unasked(struct taken *t)
 }
 
 /* As much as goes, and reads no answer. */
-static void flood(struct taken *t)
+static void flood_with(struct taken *t, struct str frame, size_t n_fds)
 {
-	scoped_buf struct buf watch = { 0 }, sleep = { 0 };
-	static const char noise[STATE_LARGE];
 	int64_t until = clock_mono_ms() + FLOOD_MS;
 	struct pollfd p = { .fd = t->start->parent, .events = POLLOUT };
+	unsigned long sent = 0;
+	char text[40];
 
-	wire_frame(&session_watch_schema, &(struct session_watch){ t->start->home, t->start->home }, false, 0, &watch);
-	wire_frame(&session_sleep_schema, &(struct session_sleep){ .sent = 1, .state = str_of(noise, sizeof(noise)) }, false, 0, &sleep);
-	for (uint64_t n = 0; clock_mono_ms() < until; n++) {
-		bool sent = n % 1000 == 999 ? wire_send(p.fd, buf_str(&sleep), -1, 0) : wire_send(p.fd, buf_str(&watch), t->start->home, 2);
-		if (!sent && (poll(&p, 1, 100) < 0 || p.revents & (POLLERR | POLLHUP)))
-			break;
+	while (clock_mono_ms() < until && !(p.revents & (POLLERR | POLLHUP))) {
+		if (wire_send(p.fd, frame, t->start->home, n_fds))
+			sent++;
+		else
+			poll(&p, 1, 100);
 	}
-	say(t, "* flooded\r\n");
+	snprintf(text, sizeof(text), "* flooded %lu\r\n", sent);
+	say(t, text);
+	linger();
+}
+
+static void flood(struct taken *t)
+{
+	scoped_buf struct buf frame = { 0 };
+
+	wire_frame(&session_watch_schema, &(struct session_watch){ t->start->home, t->start->home }, false, 0, &frame);
+	flood_with(t, buf_str(&frame), 2);
+}
+
+static void flood_sleep(struct taken *t)
+{
+	scoped_buf struct buf frame = { 0 };
+	static const char noise[STATE_LARGE];
+
+	wire_frame(&session_sleep_schema, &(struct session_sleep){ .sent = 1, .state = str_of(noise, sizeof(noise)) }, false, 0, &frame);
+	flood_with(t, buf_str(&frame), 0);
 }
 
 static void drop(struct taken *t)
@@ -191,7 +209,7 @@ static const struct {
 } ways[] = {
 	{ "watch-files", watch_files }, { "watch-many", watch_many },  { "sleep-twice", sleep_twice }, { "sleep-large", sleep_large },
 	{ "sleep-lie", sleep_lie },	{ "sleep-stay", sleep_stay },  { "sleep-noise", sleep_noise }, { "answers", answer_unasked },
-	{ "flood", flood },		{ "drop", drop },
+	{ "flood", flood },		{ "flood-sleep", flood_sleep }, { "drop", drop },
 };
 
 /* A frame as no honest session sends it, or a message that others send. */

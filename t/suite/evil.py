@@ -323,6 +323,70 @@ def test_child():
         assert t.up()["local"] == pid and "panic" not in t.log()
 
 
+SPOILS = ["oversize", "short", "flags", "cut", "longer", "strings", "no_type", "too_many_fds", "one_fd"]
+FOREIGN = ["session_open", "session_wake", "session_gone", "session_stir", "session_over", "session_state", "grant", "login", "who", "kick",
+           "settings", "walls", "deliver", "mailbox_task", "control", "log_line"]
+# What a taken-over session does, and what its client hears of it; None: its process is ended, which closes the connection.
+SAID = {"watch-files": ["refused"] * 4, "watch-many": ["granted"], "sleep-large": ["refused"], "answers": ["granted"], "drop": ["alone"], "sleep-twice": None,
+        "sleep-lie": None}
+
+
+def taken_over(t, way):
+    """A client of alice, whose session does this."""
+    c = Imap(t.imaps, t.context(), login=False, timeout=20)
+    c.sock.sendall(f"evil-{way} LOGIN alice tayori\r\n".encode())
+    assert c.response() == (f"evil-{way}", ["OK", "taken over"])
+    return c
+
+
+def closes(c):
+    try:
+        return c.sock.recv(1000) == b""
+    except ConnectionError:
+        return True
+
+
+def test_session():
+    """A taken-over session of IMAP: its parent, the front and other users' sessions go on, and it ends when it must."""
+    need_evil()
+    with Evil(["imapsession"], "child", program=f"{EVIL}-imapsession") as t:
+        pids = t.up()
+        parent = pids["imapsession"]
+        with Imap(t.imaps, t.context()) as asleep, Imap(t.imap2) as plain, Imap(t.imaps, t.context()) as idling:
+            asleep.select("INBOX")
+            plain.select("INBOX")
+            idling.select("INBOX")
+            tag = idle(idling)
+            for way in SPOILS + FOREIGN + list(SAID):
+                with taken_over(t, way) as c:
+                    for word in SAID.get(way) or []:
+                        assert c.response() == ("*", [word]), way
+                    assert SAID.get(way) or closes(c), way
+            # it agreed to end and does not: the client has another process then, and this one is ended
+            with taken_over(t, "sleep-stay") as c:
+                until(lambda: states(t, "alice") == ["asleep"])
+                c.ok("NOOP")
+                c.select("INBOX")
+                until(lambda: len(children_of(parent)) == 1 or states(t, "alice") == ["asleep"], 10)
+            with taken_over(t, "sleep-noise") as c:
+                until(lambda: states(t, "alice") == ["asleep"])
+                c.sock.sendall(b"x NOOP\r\n")
+                assert c.response()[1][0] == "BYE" and closes(c)
+            until(lambda: states(t, "alice") == [] and states(t, "bob") == ["asleep", "asleep", "idle"], 10)
+            # nobody is left whom the parent has forgotten
+            until(lambda: not children_of(parent), 10)
+            t.submit("news")
+            until(lambda: idling.response()[1] == ["1", "EXISTS"])
+            idling.sock.sendall(b"DONE\r\n")
+            assert idling.wait(tag).status == "OK"
+            for c in asleep, plain:
+                assert ["1", "EXISTS"] in c.ok("NOOP").untagged
+        assert "panic" not in t.log()
+        assert t.up() == pids
+        killed = re.findall(r"session of (\S+) was killed by signal (\d+)", t.log())
+        assert set(killed) == {("alice@example.test", "9")}, killed
+
+
 def exchange(a, b):
     """Two names change places at one instant."""
     assert ctypes.CDLL(None, use_errno=True).renameat2(-100, a.encode(), -100, b.encode(), 2) == 0, os.strerror(ctypes.get_errno())

@@ -9,7 +9,8 @@ import threading
 import time
 
 import suite
-from evil import LETTER, Evil, need_evil, others
+from evil import EVIL, LETTER, Evil, need_evil, others, taken_over
+from imapwire import Imap
 from suite import until
 
 
@@ -63,6 +64,55 @@ def test_flood_front():
     assert flood("pop3d", "", honest) > 10000
 
 
+def test_flood_imap():
+    """The other front serves on."""
+    def honest(t, n):
+        t.submit(f"turn {n}")
+        with Imap(t.imap2) as c:
+            c.select("INBOX")
+            until(lambda: c.exists() > n, 10)
+            c.ok("LOGOUT")
+    assert flood("imapd", "imap", honest) > 10000
+
+
+def test_flood_session():
+    """Sessions that send to their parent as much as goes: others are opened, woken and told of new mail, in no long time."""
+    need_evil()
+    with Evil(["imapsession"], "child", program=f"{EVIL}-imapsession") as t:
+        pids = t.up()
+        with Imap(t.imaps, t.context()) as idling:
+            idling.select("INBOX")
+            idling.begin("IDLE")
+            assert idling.response()[0] == "+"
+            before, most, slow, n = memory(pids), {}, 0, 0
+            evil = [taken_over(t, "flood") for _ in range(3)] + [taken_over(t, "flood-sleep") for _ in range(3)]
+            end = time.monotonic() + 6
+            while time.monotonic() < end:
+                begin = time.monotonic()
+                t.submit(f"turn {n}")
+                n += 1
+                until(lambda: idling.response()[1] == [str(n), "EXISTS"])
+                with Imap(t.imaps, t.context()) as c:
+                    c.ok("NOOP")
+                slow = max(slow, time.monotonic() - begin)
+                for s, octets in memory(pids).items():
+                    most[s] = max(most.get(s, 0), octets)
+            grown = {s: (most[s] - before[s]) >> 20 for s in most}
+            sent = sum(int(c.response()[1][1]) for c in evil[:3])
+            print(f"  sessions: {sent} frames, {n} honest turns, the slowest {slow:.1f} s; grown, MiB: {grown}")
+            for c in evil:
+                c.sock.close()
+        assert sent > 10000 and n >= 3 and slow < 5 and max(grown.values()) < 64
+        assert "panic" not in t.log() and t.up() == pids
+
+
+def log_in_imap(t):
+    with Imap(t.imaps, t.context(), timeout=5) as c, Imap(t.imap2, timeout=5) as plain:
+        for i in c, plain:
+            i.select("INBOX")
+            i.ok("LOGOUT")
+
+
 def try_on(t, what, end):
     while time.monotonic() < end:
         try:
@@ -80,7 +130,7 @@ def garbage(daemons, fatal=False):
     with Evil(daemons, "garbage") as t:
         pids = t.services() or until(t.services)
         end = time.monotonic() + 7
-        for what in (lambda: t.submit("x"), lambda: t.fetch("bob"), lambda: t.send("a@remote.test", ["bob@example.test"], LETTER % b"y")) * 3:
+        for what in (lambda: t.submit("x"), lambda: t.fetch("bob"), lambda: t.send("a@remote.test", ["bob@example.test"], LETTER % b"y"), lambda: log_in_imap(t)) * 3:
             threading.Thread(target=try_on, args=(t, what, end), daemon=True).start()
         time.sleep(7)
         assert "panic" not in t.log() + t.told(), re.findall(".*panic.*", t.log() + t.told())
@@ -93,7 +143,7 @@ def garbage(daemons, fatal=False):
 
 
 def test_garbage():
-    for daemons in ["qmgr", "authd"], ["lookupd", "pop3session"], ["local"]:
+    for daemons in ["qmgr", "authd"], ["lookupd", "pop3session", "imapsession"], ["local"]:
         garbage(daemons)
     garbage(["keyd"], fatal=True)
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -42,10 +43,6 @@ class Evil(Instance):
     def __init__(self, daemons, mode, main="", service="", program=EVIL, env=None):
         self.daemons, self.mode, self.service, self.program, self.more = daemons, mode, service, program, env or {}
         super().__init__(main="service_throttle_time = 1s\nlocal_child_idle_time = 1s\nimap_sleep_after = 1s\n" + main, start=False)
-        # a second front of IMAP in a process of its own, which stays honest when the first is taken over
-        self.imap2 = self.base + 144
-        self.added["master"] = (f"127.0.0.1:{self.imap2} inet n - y - 1 imapd\n  -o front_tls_auth_only=no\n"
-                                "  -o service_user=tayori-smtpd\n")
 
     def __enter__(self):
         super().__enter__()
@@ -78,6 +75,13 @@ class Evil(Instance):
         self.listener.close()
         self.abstract.close()
         return super().__exit__(*how)
+
+    def make(self):
+        super().make()
+        # a second front of IMAP in a process of its own, which stays honest when the first is taken over
+        self.imap2 = self.base + 144
+        self.added["master"] = (f"127.0.0.1:{self.imap2} inet n - y - 1 imapd\n  -o front_tls_auth_only=no\n"
+                                "  -o service_user=tayori-smtpd\n")
 
     def lay_out(self):
         """Things to steal, each readable for its owner, and a folder in which everybody may write."""
@@ -124,8 +128,8 @@ def kernel_acts(landlock):
     daemons = ["smtpd", "pop3d", "imapd", "qmgr", "keyd", "lookupd", "authd", "logd", "accountd", *SPAWNERS]
     main = f"auth_system_users = yes\nlandlock_enable = {landlock}\n"
     with Evil(daemons, "kernel", main) as t:
-        # smtpd runs for mx, for submission and for sendmail
-        until(lambda: len(set(re.findall(r"(?m)^evil (\S+): done", t.told()))) == len(daemons) + 2, 60)
+        # smtpd runs for mx, for submission and for sendmail, imapd twice
+        until(lambda: len(set(re.findall(r"(?m)^evil (\S+): done", t.told()))) == len(daemons) + 3, 60)
         told = t.told()
     return told
 
@@ -460,6 +464,8 @@ def test_processes():
         pids = t.pids()
         t.submit("x")
         c = t.pop3_client("bob")
+        imap = Imap(t.imaps, t.context())
+        imap.select("INBOX")
         mail = os.stat(f"{t.dir}/mail").st_uid
         # a container may have taken some of them from everybody
         here = int(status_of("self")["CapBnd"], 16)
@@ -482,8 +488,9 @@ def test_processes():
                 assert resource_limit(pid, "Max core file size") == "0", where
                 seen += 1
         assert seen >= 12, pids
-        children = children_of(pids["local"][0]) + children_of(pids["pop3session"][0])
-        assert len(children) == 2, children
+        imap.ok("NOOP")
+        children = [pid for d in SPAWNERS for pid in children_of(pids[d][0])]
+        assert len(children) == 3, children
         for pid in children:
             st = status_of(pid)
             assert st["Uid"].split("\t") == [str(mail)] * 4 and st["Groups"].strip() == "", st
@@ -491,12 +498,14 @@ def test_processes():
             assert st["NoNewPrivs"] == "1" and st["Seccomp"] == "2" and os.stat(f"/proc/{pid}/mem").st_uid == 0, st
             assert os.readlink(f"/proc/{pid}/root").startswith(f"{t.dir}/mail/example.test/"), pid
             held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-            assert not any("memfd" in h or "listener" in h for h in held) and len(held) <= 10, held
+            assert not any("memfd" in h or "listener" in h or "inotify" in h for h in held) and len(held) <= 14, held
         # and nobody else of this tree
         everybody = suite.run("ps", "-eo", "pid=,ppid=,uid=,args=").stdout.split("\n")
         roots = [line for line in everybody if f"{t.lib}/" in line and line.split()[2] == "0"]
         assert len(roots) <= 1, roots
         c.quit()
+        imap.ok("LOGOUT")
+        imap.sock.close()
 
 
 def resource_limit(pid, name):
@@ -527,14 +536,19 @@ def test_key_memory():
         for i in range(20):
             t.submit(f"{i}")
         assert len(t.fetch("bob", wait=20)) == 20
-        held = [t.pop3_client("bob"), t.smtp_client(t.submission, tls=True), t.smtp_client(tls=True)]
+        imaps = [Imap(t.imaps, t.context()) for _ in range(2)]
+        for c in imaps:
+            c.select("INBOX")
+        until(lambda: states(t, "bob") == ["asleep", "asleep"])
+        imaps[0].ok("NOOP")
+        held = [t.pop3_client("bob"), t.smtp_client(t.submission, tls=True), t.smtp_client(tls=True), *(c.sock for c in imaps)]
         pem = open(f"{t.dir}/tls/key.pem", "rb").read()
         der = subprocess.run(["openssl", "pkey", "-outform", "DER", "-traditional"], input=pem, capture_output=True, check=True).stdout
         scalar = der[der.index(b"\x02\x01\x01\x04\x20") + 5:][:32]
         # as a number in memory, as octets, as text
         marks = [scalar, scalar[::-1], pem.split(b"\n")[1][:48]]
         pids = dict(t.pids(), master=[t.master.pid])
-        for d in "local", "pop3session":
+        for d in SPAWNERS:
             pids[d] = pids[d] + children_of(pids[d][0])
         found, octets = set(), 0
         for daemon, numbers in pids.items():
@@ -547,6 +561,109 @@ def test_key_memory():
         assert found == {"keyd"}
         for c in held:
             c.close()
+
+
+class Tool:
+    """Says to local's socket what `tayori mailbox` never says."""
+    names = re.findall(r"\tM\((\w+),", open(f"{suite.TOP}/lib/ipc/messages.h").read())
+
+    def __init__(self, t):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.sock.settimeout(10)
+        self.sock.connect(f"{t.dir}/run/mailbox")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.sock.close()
+
+    @staticmethod
+    def frame(user=b"bob@example.test", verb=b"list", args=(), file=1, kind="mailbox_task", serial=1):
+        def text(s):
+            return struct.pack("<I", len(s)) + s
+        rows = b"".join(map(text, args))
+        return (struct.pack("<HHI", Tool.names.index(kind) + 1, 0, serial) + text(user) + text(verb) +
+                struct.pack("<I", len(args)) + text(rows) + bytes([file]))
+
+    def ask(self, frame, fd=None):
+        """The answer's status; None: closed, or nobody listens."""
+        try:
+            if fd is None:
+                self.sock.send(frame)
+            else:
+                socket.send_fds(self.sock, [frame], [fd])
+            got = self.sock.recv(70000)
+            return got[8] if got else None
+        except ConnectionError:
+            return None
+
+
+def test_tool_socket():
+    """The socket of `tayori mailbox`: only root, one question, and nothing in it is believed."""
+    need_evil()
+    with Evil([], "", main="auth_system_users = yes\n") as t, tempfile.TemporaryFile() as file:
+        t.up()
+        ok, usage, no_user, later = 0, 2, 3, 4
+        path = f"{t.dir}/run/mailbox"
+        assert os.stat(path).st_mode & 0o777 == 0o600 and os.stat(path).st_uid == 0
+
+        def ask(frame, fd=file.fileno()):
+            with Tool(t) as tool:
+                return tool.ask(frame, fd)
+        assert ask(Tool.frame()) == ok
+        for user in b"nobody@example.test", b"..", b"../bob", b"/", b"bob@example.test/..", b"bob\n", b"root@", b"daemon", b"bob@example.test ":
+            assert ask(Tool.frame(user=user)) in (no_user, later), user
+        assert ask(Tool.frame(user=b"root", verb=b"create", args=[b"Evil"])) in (no_user, later)
+        for verb in b"", b"bogus", b"list ", b"LIST", b"x" * 70000, b"list\0":
+            assert ask(Tool.frame(verb=verb)) == usage, verb[:10]
+        for verb, args in (b"create", []), (b"create", [b"a"] * 2), (b"rename", [b"a"]), (b"list", [b"x"] * 5000), (b"check", [b"x"]):
+            assert ask(Tool.frame(verb=verb, args=args)) == usage, verb
+        for name in b"", b"..", b"../bob", b"/etc", b"a/b", b"x" * 60000, b"a\0b", b"a\nb", b".", b"a..b", b"\xff\xfe":
+            assert ask(Tool.frame(verb=b"create", args=[name])) not in (ok, None), name[:20]
+            assert ask(Tool.frame(verb=b"delete", args=[name])) not in (ok, None), name[:20]
+            assert ask(Tool.frame(verb=b"rename", args=[b"INBOX", name])) not in (ok, None), name[:20]
+        closed = [Tool.frame(user=b""), Tool.frame(user=b"x" * 400), Tool.frame(user=b"bob@example.test\0"), Tool.frame(serial=0), b"x", b"\0" * 8,
+                  Tool.frame()[:-1], Tool.frame() + b"x", Tool.frame(file=2), b"\0" * 85000]
+        closed += [Tool.frame(kind=k) for k in ("deliver", "who", "kick", "control", "settings", "mailbox_find", "mailbox_done")]
+        for frame in closed:
+            assert ask(frame) is None, frame[:30]
+        assert ask(Tool.frame(file=0), None) is None and ask(Tool.frame(), None) is None
+        for what in os.pipe()[1], os.open("/", os.O_RDONLY), t.listener.fileno(), os.open("/dev/null", os.O_WRONLY):
+            assert ask(Tool.frame(), what) is None, what
+        with Tool(t) as tool:  # one question a connection
+            assert tool.ask(Tool.frame(), file.fileno()) == ok and tool.ask(Tool.frame(), file.fileno()) is None
+        # many at once: some are refused, none harms; then all is as before
+        tools = [Tool(t) for _ in range(20)]
+        assert sum(tool.ask(Tool.frame(verb=b"check"), file.fileno()) == ok for tool in tools) == 4
+        for tool in tools:
+            tool.sock.close()
+        for _ in range(30):  # whoever leaves does not take the task with it
+            with contextlib.suppress(OSError), Tool(t) as tool:
+                socket.send_fds(tool.sock, [Tool.frame(verb=b"rebuild")], [file.fileno()])
+        until(lambda: ask(Tool.frame()) == ok)
+        # the mode first, and behind it the kernel's word
+        nobody = pwd.getpwnam("nobody").pw_uid
+        for mode, heard in (0o600, b"refused"), (0o666, b"closed"):
+            os.chmod(path, mode)
+            os.chmod(f"{t.dir}/run", 0o755)
+            pid = os.fork()
+            if pid == 0:
+                with contextlib.suppress(BaseException):
+                    os.setgroups([])
+                    os.setresuid(nobody, nobody, nobody)
+                    try:
+                        with Tool(t) as tool:
+                            os._exit(1 if tool.ask(Tool.frame(), file.fileno()) is None else 3)
+                    except PermissionError:
+                        os._exit(0)
+                os._exit(4)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == (1 if heard == b"closed" else 0), (mode, heard)
+        os.chmod(path, 0o600)
+        assert ask(Tool.frame()) == ok
+        t.submit("after")
+        t.wait_log("to=<bob@example.test>.*status=sent")
+        assert "panic" not in t.log() and t.up()
 
 
 def test_no_setuid():

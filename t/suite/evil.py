@@ -24,6 +24,7 @@ from suite import BUILD, Instance, Skip, until
 
 EVIL = f"{BUILD}/t/evil/evil"
 LINE = re.compile(r"^evil (\S+) (\w+): (refused|SUCCEEDED|DIED) ?(.*)$", re.M)
+OTHER = "127.0.0.2"
 SPAWNERS = ["local", "pop3session", "imapsession"]
 LETTER = b"From: a@remote.test\r\nTo: bob@example.test\r\nSubject: %s\r\n\r\nhonest\r\n"
 # What a kernel may lack: the rehearsal without a fence does not get it either.
@@ -79,9 +80,12 @@ class Evil(Instance):
     def make(self):
         super().make()
         # a second front of IMAP in a process of its own, which stays honest when the first is taken over
-        self.imap2 = self.base + 144
-        self.added["master"] = (f"127.0.0.1:{self.imap2} inet n - y - 1 imapd\n  -o front_tls_auth_only=no\n"
+        self.added["master"] = (f"{OTHER}:{self.imap} inet n - y - 1 imapd\n  -o front_tls_auth_only=no\n"
                                 "  -o service_user=tayori-smtpd\n")
+
+    def other_imap(self, **how):
+        """A client of the second front, without TLS."""
+        return Imap(self.imap, host=OTHER, **how)
 
     def lay_out(self):
         """Things to steal, each readable for its owner, and a folder in which everybody may write."""
@@ -236,7 +240,7 @@ def states(t, user):
 def other_front(t):
     """Clients of the front that is honest: one sleeps, one idles asleep, one is at work. They go on, and hear nothing that is not so."""
     until(lambda: "127.0.0.1" in t.log() and len(t.rows()) > 5)
-    clients = [until(lambda: attempt(lambda: Imap(t.imap2, user="bob@example.test"))) for _ in range(3)]
+    clients = [until(lambda: attempt(lambda: t.other_imap(user="bob@example.test"))) for _ in range(3)]
     for c in clients:
         c.select("INBOX")
     tag = idle(clients[1])
@@ -356,7 +360,7 @@ def test_session():
     with Evil(["imapsession"], "child", program=f"{EVIL}-imapsession") as t:
         pids = t.up()
         parent = pids["imapsession"]
-        with Imap(t.imaps, t.context()) as asleep, Imap(t.imap2) as plain, Imap(t.imaps, t.context()) as idling:
+        with Imap(t.imaps, t.context()) as asleep, t.other_imap() as plain, Imap(t.imaps, t.context()) as idling:
             asleep.select("INBOX")
             plain.select("INBOX")
             idling.select("INBOX")

@@ -68,7 +68,7 @@ def test_flood_imap():
     """The other front serves on."""
     def honest(t, n):
         t.submit(f"turn {n}")
-        with Imap(t.imap2) as c:
+        with t.other_imap() as c:
             c.select("INBOX")
             until(lambda: c.exists() > n, 10)
             c.ok("LOGOUT")
@@ -107,7 +107,7 @@ def test_flood_session():
 
 
 def log_in_imap(t):
-    with Imap(t.imaps, t.context(), timeout=5) as c, Imap(t.imap2, timeout=5) as plain:
+    with Imap(t.imaps, t.context(), timeout=5) as c, t.other_imap(timeout=5) as plain:
         for i in c, plain:
             i.select("INBOX")
             i.ok("LOGOUT")

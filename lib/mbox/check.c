@@ -118,7 +118,7 @@ static int check_rows(struct mbox_tx *tx, const struct check *c, struct mbox_pla
 		tell(c, false, "has changed since the index was brought up to date");
 		return 0;
 	}
-	if ((code = mbox_plan_tags(tx, &d, &p->f, true, plan)) || (code = mbox_plan_compare(tx, &d, true, plan)) ||
+	if ((code = mbox_plan_tags(tx, &d, d.uidnext, &p->f, true, plan)) || (code = mbox_plan_compare(tx, &d, true, plan)) ||
 	    (code = check_texts(tx, c, d.number, plan)))
 		return code;
 	check_files(c, plan);

@@ -9,6 +9,7 @@ struct mbox_sync {
 	struct mbox_user *u;
 	struct mbox_place *p;
 	struct mbox_index_folder d;
+	uint32_t given; /* d.uidnext as the index had it, before what others may have given was added */
 	struct mbox_plan plan;
 	struct mbox_fresh fresh;
 	struct mbox_sight new, cur; /* before it was read */

@@ -100,6 +100,7 @@ struct tags {
 	struct mbox_plan *plan;
 	struct table tail; /* those without a uid, by base; filled when it is first needed */
 	size_t n;	   /* tagged ones */
+	uint32_t given;
 	bool changed;
 };
 
@@ -132,16 +133,16 @@ static void check_owner(struct tags *t, struct mbox_message *m, const struct mbo
 	t->changed = true;
 }
 
-/* Below UIDNEXT, and the index does not know it: given to a message that is gone, or never. */
-static void check_unknown(struct tags *t, const struct mbox_index_folder *d, struct mbox_message *m)
+/* Below what the index has given, and it does not know it: of a message that is gone, or of none. */
+static void check_unknown(struct tags *t, struct mbox_message *m)
 {
-	if (m->uid >= d->uidnext)
+	if (m->uid >= t->given)
 		return;
 	m->uid = 0;
 	t->changed = true;
 }
 
-static int check_tags(struct pair *p, const struct mbox_index_folder *d, struct tags *t)
+static int check_tags(struct pair *p, struct tags *t)
 {
 	struct mbox_message *m = t->plan->list.m;
 	struct mbox_flags_row flags;
@@ -152,19 +153,19 @@ static int check_tags(struct pair *p, const struct mbox_index_folder *d, struct 
 
 	while ((code = next(p, &uid, &flags, &facts)) == 0) {
 		for (; i < t->n && m[i].uid < uid; i++)
-			check_unknown(t, d, &m[i]);
+			check_unknown(t, &m[i]);
 		if (i < t->n && m[i].uid == uid)
 			check_owner(t, &m[i++], &flags, &facts);
 	}
 	for (; i < t->n; i++)
-		check_unknown(t, d, &m[i]);
+		check_unknown(t, &m[i]);
 	return code == MDB_NOTFOUND ? 0 : code;
 }
 
-int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const struct mbox_folder *f, bool whole,
-		   struct mbox_plan *plan)
+int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, uint32_t given, const struct mbox_folder *f,
+		   bool whole, struct mbox_plan *plan)
 {
-	struct tags t = { .plan = plan };
+	struct tags t = { .plan = plan, .given = given };
 	struct pair p;
 
 	mbox_list_order(f, &plan->list);
@@ -174,7 +175,7 @@ int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const 
 	int code = pair_begin(tx, d, &p);
 	if (code)
 		return code;
-	code = check_tags(&p, d, &t);
+	code = check_tags(&p, &t);
 	pair_end(&p);
 	table_free(&t.tail);
 	if (t.changed)

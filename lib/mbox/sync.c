@@ -74,7 +74,7 @@ static int fill_plan(struct mbox_sync *s)
 
 	if (code)
 		return code;
-	code = mbox_plan_tags(&tx, &s->d, &s->p->f, s->whole, &s->plan);
+	code = mbox_plan_tags(&tx, &s->d, s->given, &s->p->f, s->whole, &s->plan);
 	if (!code)
 		code = mbox_plan_compare(&tx, &s->d, s->whole, &s->plan);
 	mbox_index_end(&tx);
@@ -134,8 +134,8 @@ static enum mbox_result scan_stable(struct mbox_sync *s, struct err *err)
 		if (r || (r = mbox_place_look(s->p, &new, &cur, err)))
 			return r;
 		s->restless = !same_sight(&new, &s->new) || !same_sight(&cur, &s->cur);
-		if (s->plan.n_gone == 0 ||
-		    (!s->restless && mbox_sight_settled(&cur, s->at_ns) && mbox_sight_settled(&new, s->at_ns)))
+		bool all = s->plan.n_gone > 0 || (s->d.number && s->d.uidnext > s->given);
+		if (!all || (!s->restless && mbox_sight_settled(&cur, s->at_ns) && mbox_sight_settled(&new, s->at_ns)))
 			return MBOX_OK;
 		nanosleep(&pause, NULL);
 	}
@@ -290,7 +290,9 @@ static enum mbox_result sync_locked(struct mbox_sync *s, bool doubt, struct err 
 		return r;
 	before = s->d;
 	bool fresh = s->d.number == 0;
+	s->given = s->d.uidnext;
 	mbox_place_reserved(s->p, &s->d);
+	doubt |= !fresh && s->d.uidnext > s->given; /* all of those must be seen now: later, what is not known is gone */
 	if (fresh)
 		s->d.recent_from = s->d.uidnext;
 	s->d.keywords = count_keywords(&s->p->record);

@@ -52,10 +52,11 @@ void mbox_plan_free(struct mbox_plan *plan);
 
 /*
  * Takes the UIDs from those whose tag is void: given and gone, or belonging to another file. Orders the list. `d` may have
- * number 0; `whole`: the list is of both directories, else nothing in it has a UID.
+ * number 0. Of UIDs below `given` the index knows all messages that are there; those from there on others may have given.
+ * `whole`: the list is of both directories, else nothing in it has a UID.
  */
-int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, const struct mbox_folder *f, bool whole,
-		   struct mbox_plan *plan);
+int mbox_plan_tags(struct mbox_tx *tx, const struct mbox_index_folder *d, uint32_t given, const struct mbox_folder *f,
+		   bool whole, struct mbox_plan *plan);
 /* Fills in the rest; `whole`: what is not in the list is gone. */
 int mbox_plan_compare(struct mbox_tx *tx, const struct mbox_index_folder *d, bool whole, struct mbox_plan *plan);
 

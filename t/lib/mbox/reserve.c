@@ -72,6 +72,22 @@ START_TEST(pop3_in_between)
 }
 END_TEST
 
+/* What POP3 has given is no tag of a message that is gone: its UIDL stays. */
+START_TEST(pop3_has_given)
+{
+	ck_assert_uint_eq(view_put("", "x", 0), 1);
+	home_deliver("", "Q1R1", false, "x\n", NULL);
+	pop3_takes_in();
+	if (_i == 1)
+		ck_assert_uint_eq(view_put("", "x", 0), 34);
+	scoped_view struct mbox_view *v = view_open("");
+	view_is(v, _i == 1 ? "1-r 33-r 34-r" : "1-r 33-r");
+	user_again();
+	scoped_view struct mbox_view *w = view_open("");
+	view_is(w, _i == 1 ? "1 33 34" : "1 33");
+}
+END_TEST
+
 struct change {
 	char id[33];
 	int64_t boot_us;
@@ -121,6 +137,38 @@ START_TEST(after_a_power_cut)
 	scoped_view struct mbox_view *w = view_open("");
 	ck_assert_uint_gt(w->modseq, modseq + 1);
 	ck_assert_uint_eq(w->modseq, 1001);
+}
+END_TEST
+
+#define DATA "tayori-index/data.mdb"
+
+static void put_octets(const char *path, struct str octets)
+{
+	scoped_fd int fd = openat(home, path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fd_write_all(fd, octets), 0);
+}
+
+/* The index has lost its last changes; files that were given their UIDs in these keep them. */
+START_TEST(files_of_a_lost_change)
+{
+	scoped_buf struct buf before = { 0 };
+
+	ck_assert_uint_eq(view_put("", "x", 0), 1);
+	if (_i == 1)
+		alter(-60000000, 0, 0);
+	mbox_user_free(&user);
+	home_get(DATA, &before);
+	user = mbox_user_new(home);
+	ck_assert_uint_eq(view_put("", "x", 0), _i == 1 ? 33 : 2);
+	ck_assert_uint_eq(view_put("", "x", 0), _i == 1 ? 34 : 3);
+	mbox_user_free(&user);
+	put_octets(DATA, buf_str(&before));
+	user = mbox_user_new(home);
+	scoped_view struct mbox_view *v = view_open("");
+	view_is(v, _i == 1 ? "1-r 33-r 34-r" : "1-r 2-r 3-r");
+	ck_assert_uint_gt(view_put("", "x", 0), _i == 1 ? 34 : 3);
 }
 END_TEST
 
@@ -241,6 +289,7 @@ START_TEST(full_disk)
 END_TEST
 
 TEST_MAIN("mbox reserve", tcase_add_checked_fixture(tc, user_make, user_remove); tcase_add_test(tc, a_block_is_used_up);
-	  tcase_add_test(tc, pop3_in_between); tcase_add_test(tc, after_a_power_cut);
+	  tcase_add_test(tc, pop3_in_between); tcase_add_loop_test(tc, pop3_has_given, 0, 2);
+	  tcase_add_test(tc, after_a_power_cut); tcase_add_loop_test(tc, files_of_a_lost_change, 0, 2);
 	  tcase_add_loop_test(tc, after_a_death, 0, 2); tcase_add_test(tc, a_tag_ahead); tcase_add_test(tc, used_up);
 	  tcase_add_test(tc, full_disk))

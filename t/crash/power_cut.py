@@ -39,10 +39,10 @@ def command(*words, check=True):
 
 
 class Bench:
-    """Two disks below a recorder, mounted where the instance has its queue and its mailboxes."""
+    """Disks below a recorder, mounted where the instance has its queue and its mailboxes."""
 
-    def __init__(self, top):
-        self.top, self.recorder = top, None
+    def __init__(self, top, disks=None, size="96M"):
+        self.top, self.recorder, self.disks, self.size = top, None, disks or DISKS, size
         for name in "img", "base", "mnt":
             os.mkdir(f"{top}/{name}")
         flags = subprocess.run(["pkg-config", "--cflags", "--libs", "fuse3"], capture_output=True, text=True)
@@ -51,9 +51,9 @@ class Bench:
         command("gcc", "-O2", "-o", f"{top}/blocklog", f"{FAULTS}/blocklog.c", *flags.stdout.split())
 
     def make_disks(self):
-        for disk, owner in DISKS.items():
+        for disk, owner in self.disks.items():
             image = f"{self.top}/img/{disk}.img"
-            command("truncate", "-s", "96M", image)
+            command("truncate", "-s", self.size, image)
             command("mkfs.ext4", "-q", "-F", "-E", "nodiscard,lazy_itable_init=0,lazy_journal_init=0", "-J", "size=8", image)
             with mounted(image, f"{self.top}/mnt"):
                 command("chown", f"{owner}:", f"{self.top}/mnt")
@@ -66,7 +66,7 @@ class Bench:
         try:
             until(lambda: os.path.exists(f"{self.top}/mnt/mark"))
             with contextlib.ExitStack() as stack:
-                for disk in DISKS:
+                for disk in self.disks:
                     stack.enter_context(mounted(f"{self.top}/mnt/{disk}.img", f"{t.dir}/{disk}"))
                 yield f"{self.top}/mnt/mark"
         finally:

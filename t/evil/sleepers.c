@@ -165,6 +165,8 @@ static bool talk(struct bench *b, struct sleeper *s, const char *text, const cha
 			return false;
 		if (p[1].revents)
 			receive(b, until, 0, NULL);
+		if (s->asleep && !p[0].revents)
+			return false;
 	}
 	return true;
 }

@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/random.h"
@@ -18,6 +19,7 @@ enum {
 	WRITE_TRIES = 64,
 	OPEN_TRIES = 4,
 	UNCLEAN_MAX = 5,
+	SPARE_BYTES = 128 * 1024,
 	VERSION = 1,
 };
 
@@ -73,7 +75,11 @@ static bool means_damage(int code)
 
 enum mbox_result mbox_index_failed(struct mbox_index *ix, int code, struct err *err)
 {
+	struct statvfs vfs;
+
 	ix->damaged |= means_damage(code);
+	if (code == EIO && fstatvfs(ix->home, &vfs) == 0 && vfs.f_bavail == 0)
+		code = ENOSPC; /* LMDB's word for a write that was cut short */
 	if (code == MDB_PANIC) /* the disk failed at a commit: what is there is sound, but must be opened again */
 		ix->ino = 0;
 	err_set(err, "%s: %s", FOLDER, mdb_strerror(code));
@@ -375,11 +381,30 @@ static int grow(struct mbox_index *ix)
 	return code;
 }
 
+/*
+ * A change is written to other pages than what it replaces. Some are kept behind the end, so that on a full disk messages can still be
+ * expunged; after a few changes the pages given back are enough.
+ */
+static void keep_spare(const struct mbox_index *ix)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	struct stat st;
+	int fd;
+
+	if (mdb_env_get_fd(ix->env, &fd) || fstat(fd, &st) < 0 || mdb_env_info(ix->env, &info) || mdb_env_stat(ix->env, &stat))
+		return;
+	off_t used = (off_t)((info.me_last_pgno + 1) * stat.ms_psize);
+	if (st.st_size < used + SPARE_BYTES / 2)
+		(void)!fallocate(fd, 0, used, SPARE_BYTES);
+}
+
 int mbox_index_write(struct mbox_index *ix, int (*work)(struct mbox_tx *tx, void *ctx), void *ctx)
 {
 	struct mbox_tx tx;
 	int code = MDB_MAP_FULL;
 
+	keep_spare(ix);
 	for (int try = 0; try < WRITE_TRIES && code == MDB_MAP_FULL; try++) {
 		if (try > 0 && (code = grow(ix)))
 			return code;

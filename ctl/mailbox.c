@@ -20,6 +20,17 @@ static int usage(const struct ctl *ctl)
 			"rename USER FROM TO | delete USER FOLDER | check USER | rebuild USER | import USER [--undo]");
 }
 
+/* Names of files are the user's, and this may be root's terminal. */
+static void put_clean(FILE *to, struct str text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		uint8_t c = (uint8_t)text.p[i], next = i + 1 < text.n ? (uint8_t)text.p[i + 1] : 0;
+		bool control = (c < ' ' && c != '\n') || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0);
+		fputc(control ? '?' : c, to);
+		i += control && c == 0xc2;
+	}
+}
+
 /* Waits for the answer; meanwhile shows what has been written, so that long work is seen to go on. */
 static int wait_done(const struct ctl *ctl, int fd, int file, bool show, struct buf *frame, struct mailbox_done *d)
 {
@@ -35,7 +46,7 @@ static int wait_done(const struct ctl *ctl, int fd, int file, bool show, struct 
 		ssize_t n;
 		over = poll(&p, 1, TELL_EVERY_MS) > 0;
 		while (show && (n = pread(file, room, sizeof(room), shown)) > 0) {
-			fwrite(room, 1, (size_t)n, stdout);
+			put_clean(stdout, str_of(room, (size_t)n));
 			shown += n;
 		}
 		fflush(stdout);
@@ -48,12 +59,21 @@ static int wait_done(const struct ctl *ctl, int fd, int file, bool show, struct 
 
 static const char *const columns[] = { "folder", "messages", "unseen", "octets", "uidvalidity", "uidnext", "modseq", "subscribed" };
 
+static void put_column(struct str value, bool first)
+{
+	int width = first ? 32 : 11, pad = value.n < (size_t)width ? width - (int)value.n : 0;
+
+	printf("%*s", first ? 0 : pad + 1, "");
+	put_clean(stdout, value);
+	printf("%*s", first ? pad : 0, "");
+}
+
 static void print_row(struct str line, bool json, bool first)
 {
 	for (size_t i = 0; i < COUNT(columns); i++) {
 		struct str value = str_cut(&line, '\t');
 		if (!json) {
-			printf(i == 0 ? "%-32.*s" : " %11.*s", STR_ARG(value));
+			put_column(value, i == 0);
 			continue;
 		}
 		printf("%s\"%s\": ", i ? ", " : first ? "[{" : ",\n {", columns[i]);
@@ -105,7 +125,7 @@ static int ask(struct ctl *ctl, struct mailbox_task *task, bool list, bool json)
 		if (d.status == TASK_OK)
 			print_rows(buf_str(&rows), json);
 		else
-			fprintf(stderr, "%.*s", STR_ARG(buf_str(&rows)));
+			put_clean(stderr, buf_str(&rows));
 	}
 	static const int statuses[] = { [TASK_OK] = 0, [TASK_WRONG] = 1, [TASK_USAGE] = EX_USAGE, [TASK_NO_USER] = EX_NOUSER, [TASK_LATER] = EX_TEMPFAIL };
 	return d.status == TASK_USAGE ? usage(ctl) : d.status < COUNT(statuses) ? statuses[d.status] : EX_TEMPFAIL;

@@ -11,7 +11,7 @@
 #include "proc/spawn.h"
 #include "task.h"
 
-enum { TOOLS_MOST = 4, AUTHD_MS = 30000, USER_MAX = 320 };
+enum { TOOLS_MOST = 4, AUTHD_MS = 30000, SILENT_MS = 5000, USER_MAX = 320 };
 
 /* One question a connection. */
 struct tool {
@@ -65,6 +65,7 @@ static void broken(struct channel *ch, const char *why)
 static void answer(struct tool *t, uint8_t status, const char *text)
 {
 	channel_answer(&t->ch, t->serial, &mailbox_done_schema, &(struct mailbox_done){ status, str_from(text) });
+	timer_set(&t->gone, t->local->run->loop, SILENT_MS, forget, t);
 }
 
 static void start(struct tool *t, const struct mailbox *m)
@@ -121,6 +122,7 @@ static void on_task(struct channel *ch, uint32_t serial, void *message)
 		return;
 	}
 	t->serial = serial;
+	timer_stop(&t->gone);
 	if (!ipc_encode(&mailbox_task_schema, m, &t->frame, fds, &n))
 		panic("a task that was decoded cannot be encoded");
 	t->file = fd_take(&m->file);
@@ -156,6 +158,7 @@ void tool_accept(struct run *run, int fd, unsigned service)
 	local->tools = t;
 	channel_start(&t->ch, run->loop, fd, &(struct channel_peer){ .daemon = "mailbox" }, handlers, COUNT(handlers),
 		      broken, t);
+	timer_set(&t->gone, run->loop, SILENT_MS, forget, t); /* there are few places */
 }
 
 bool tool_ended(struct local *local, pid_t pid, int status)

@@ -642,6 +642,11 @@ def test_tool_socket():
         assert sum(tool.ask(Tool.frame(verb=b"check"), file.fileno()) == ok for tool in tools) == 4
         for tool in tools:
             tool.sock.close()
+        silent = [Tool(t) for _ in range(4)]
+        assert ask(Tool.frame()) is None
+        until(lambda: ask(Tool.frame()) == ok)  # they have lost their places
+        for tool in silent:
+            tool.sock.close()
         for _ in range(30):  # whoever leaves does not take the task with it
             with contextlib.suppress(OSError), Tool(t) as tool:
                 socket.send_fds(tool.sock, [Tool.frame(verb=b"rebuild")], [file.fileno()])

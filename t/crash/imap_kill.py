@@ -56,6 +56,32 @@ def kill_all(t, rng):
     return n
 
 
+def test_the_ledger():
+    """It sees what it is for."""
+    put = dict(op="append", user="bob", folder="INBOX", flags=["\\Seen"])
+    promised = [dict(put, n=1, mid="a"), dict(n=1, ok=True, uids=[1], validity=7),
+                dict(op="move", user="bob", folder="INBOX", uids=[1], to="Work", n=2), dict(n=2, ok=True, uids=[5], validity=8)]
+    begun = [dict(put, n=3, mid="b"), dict(op="move", user="bob", folder="Work", uids=[5], to="Keep", n=4)]
+    seen, moved = frozenset(["\\Seen"]), {5: ("a", frozenset(["\\Seen"]))}
+
+    def ok(events, inbox, work, keep=None, validity=8):
+        found = {("bob", "INBOX"): (7, inbox), ("bob", "Work"): (validity, work), ("bob", "Keep"): (9, keep or {})}
+        try:
+            expected(events).check(found)
+            return True
+        except AssertionError:
+            return False
+    assert ok(promised, {}, moved)
+    for inbox, work in ({}, {}), ({1: moved[5]}, {}), ({1: moved[5]}, moved), ({2: moved[5]}, moved), ({}, {6: moved[5]}), ({}, {5: ("b", seen)}), \
+            ({}, {5: ("a", frozenset())}), ({}, {**moved, 6: moved[5]}):
+        assert not ok(promised, inbox, work), (inbox, work)
+    assert not ok(promised, {}, moved, validity=9)
+    both = promised + begun
+    assert ok(both, {}, moved) and ok(both, {9: ("b", seen)}, {}, {1: moved[5]})
+    for inbox, work, keep in ({}, {}, {}), ({}, moved, {1: moved[5]}), ({8: ("b", seen), 9: ("b", seen)}, moved, {}), ({9: ("b", frozenset())}, moved, {}):
+        assert not ok(both, inbox, work, keep), (inbox, work, keep)
+
+
 def test_kill_imap():
     rng = random.Random(1)
     book, killed = Book(), 0

@@ -34,6 +34,7 @@ enum mbox_result mbox_place_part(struct mbox_place *p, uint64_t ino, struct err 
 	hex_encode(id, sizeof(id), r.id);
 	r.uidnext = 1;
 	r.n_uidls = 0;
+	r.dovecot_uidls = 0;
 	if ((result = mbox_draw_uidvalidity(p->home, &r.uidvalidity, err)) ||
 	    (result = mbox_folder_store(&p->f, &r, err)))
 		return result;

@@ -344,7 +344,7 @@ def test_mutt_on_the_same_folder():
         with Imap(t.imaps, t.context()) as c:
             c.select("INBOX")
             with open(f"{home}/rc", "w") as f:
-                f.write('set delete=yes move=no sleep_time=0 mark_old=no quit=yes sort=mailbox-order\npush "1<enter><flag-message>2<enter><delete-message><sync-mailbox><quit>"\n')
+                f.write('set delete=yes move=no sleep_time=0 mark_old=no quit=yes sort=subject\npush "1<enter><flag-message>2<enter><delete-message><sync-mailbox><quit>"\n')
             run("script", "-qec", f"env HOME={home} TERM=xterm mutt -n -F {home}/rc -f {t.mail()}", "/dev/null", timeout=60)
             c.ok("NOOP")
             until(lambda: len(c.ok("UID SEARCH ALL").named("SEARCH")[0]) == 2 or c.ok("NOOP") is None, 10)

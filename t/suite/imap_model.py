@@ -2,7 +2,7 @@
 """Several sessions on one mailbox, a random stream of commands, and a model that the test keeps: what the server says and what it
 keeps must be what the model has, after every command. Programs that know nothing of us change the files meanwhile.
 
-TAYORI_MODEL_SECONDS (20 here) and TAYORI_MODEL_SEED choose how long and which stream."""
+TAYORI_MODEL_SECONDS (60 here) and TAYORI_MODEL_SEED choose how long and which stream."""
 import glob
 import os
 import random
@@ -13,7 +13,7 @@ import suite
 from imapwire import Answer, Imap
 from suite import Instance
 
-SECONDS = float(os.environ.get("TAYORI_MODEL_SECONDS", "20"))
+SECONDS = float(os.environ.get("TAYORI_MODEL_SECONDS", "60"))
 SEED = int(os.environ.get("TAYORI_MODEL_SEED", str(time.time_ns() % 1000000)))
 SYSTEM = ["\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft"]
 KEYWORDS = ["$Label1", "Work", "NonJunk", "$Forwarded"]

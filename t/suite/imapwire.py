@@ -33,7 +33,7 @@ class Imap:
         self.sock = socket.create_connection((host, port), timeout=timeout)
         if tls:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
-        self.buf = b""
+        self.buf = bytearray()
         self.n = 0
         self.greeting = self.response()
         if login:
@@ -51,13 +51,18 @@ class Imap:
             raise ConnectionError(f"closed; left {self.buf[:200]!r}")
         self.buf += data
 
+    def take(self, n):
+        taken = bytes(self.buf[:n])
+        del self.buf[:n]
+        return taken
+
     def raw_line(self):
         """A line with its literals, as bytes: [text, literal, text, ...]."""
         parts = []
         while True:
-            while b"\r\n" not in self.buf:
+            while (end := self.buf.find(b"\r\n")) < 0:
                 self.more()
-            line, self.buf = self.buf.split(b"\r\n", 1)
+            line = self.take(end + 2)[:-2]
             parts.append(line)
             m = re.search(rb"\{(\d+)\}$", line)
             if not m:
@@ -65,8 +70,7 @@ class Imap:
             n = int(m[1])
             while len(self.buf) < n:
                 self.more()
-            parts.append(self.buf[:n])
-            self.buf = self.buf[n:]
+            parts.append(self.take(n))
 
     def response(self):
         """One answer: (tag, values), the values parsed; after OK, NO, BAD, BYE and PREAUTH the rest is one text."""

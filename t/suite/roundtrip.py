@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every message comes out as it went in: by SMTP, submission and LMTP in, by POP3 and as a Maildir out."""
+"""Every message comes out as it went in: by SMTP, submission and LMTP in, by POP3 and as a Maildir
+out; by APPEND in and FETCH out, whole, in pieces and by parts."""
 import base64
 import collections
 import glob
@@ -11,6 +12,7 @@ import re
 import tempfile
 
 import suite
+from imapwire import Imap
 from suite import Instance, Skip, Wire, need, stuff
 
 SUITES = os.environ.get("TAYORI_SUITES")
@@ -203,6 +205,56 @@ def check_maildir(t, n, way):
 
 def all_by(way):
     check_all(list(generated()), way)
+
+
+def leaves(structure, section=""):
+    """Sections of all parts that hold no others, and how many octets they are said to have; in the order of the message."""
+    if not isinstance(structure[0], list):
+        return [(section or "1", int(structure[6]))]
+    found = []
+    for i, part in enumerate(structure):
+        if not isinstance(part, list):
+            break
+        found += leaves(part, f"{section}.{i + 1}" if section else str(i + 1))
+    return found
+
+
+def check_parts(c, uid, name, message, structure):
+    """Each part stands in the message as it is told, one behind the other."""
+    multipart = isinstance(structure[0], list)
+    at = 0
+    for section, octets in leaves(structure)[:40]:
+        got = c.ok(f"UID FETCH {uid} (BODY.PEEK[{section}.MIME] BODY.PEEK[{section}])").fetched()[0][1]
+        head, body = got[f"BODY[{section}.MIME]"] or b"", got[f"BODY[{section}]"] or b""
+        assert len(body) == octets, (name, section, len(body), octets)
+        at = message.find((head if multipart else b"") + body, at)
+        assert at >= 0, (name, section, head[:200], body[:200])
+        at += len(head if multipart else b"") + len(body)
+
+
+def check_imap(messages):
+    with Instance() as t, Imap(t.imaps, t.context(), timeout=120) as c:
+        uids = [c.append("INBOX", message) for _, message in messages]
+        c.select("INBOX")
+        for uid, (name, message) in zip(uids, messages):
+            got = c.ok(f"UID FETCH {uid} (BODY.PEEK[] BODY.PEEK[HEADER] BODY.PEEK[TEXT] RFC822.SIZE BODYSTRUCTURE)").fetched()[0][1]
+            assert (got["BODY[]"] or b"") == message, name
+            assert (got["BODY[HEADER]"] or b"") + (got["BODY[TEXT]"] or b"") == message, name
+            assert int(got["RFC822.SIZE"]) == len(message), name
+            check_parts(c, uid, name, message, got["BODYSTRUCTURE"])
+            for first in range(0, min(len(message), 300000), 65536):
+                piece = c.ok(f"UID FETCH {uid} BODY.PEEK[]<{first}.65536>").fetched()[0][1][f"BODY[]<{first}>"]
+                assert piece == message[first:first + 65536], (name, first)
+
+
+def test_generated_imap():
+    check_imap([(name, message) for name, message in generated() if message])
+
+
+def test_collected_imap():
+    if not SUITES:
+        raise Skip("TAYORI_SUITES is not set")
+    check_imap([(name, message) for name, message in collected() if message])
 
 
 def test_generated_mx():

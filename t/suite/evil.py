@@ -368,7 +368,8 @@ def test_session():
             for way in SPOILS + FOREIGN + list(SAID):
                 with taken_over(t, way) as c:
                     for word in SAID.get(way) or []:
-                        assert c.response() == ("*", [word]), way
+                        got = c.response()
+                        assert got == ("*", [word]), (way, got)
                     assert SAID.get(way) or closes(c), way
             # it agreed to end and does not: the client has another process then, and this one is ended
             with taken_over(t, "sleep-stay") as c:

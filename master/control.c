@@ -1,14 +1,14 @@
 #include "control.h"
 
-#include "ask.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "base/time.h"
+#include "certs.h"
 #include "io/fd.h"
 #include "ipc/messages.h"
 
@@ -166,6 +166,7 @@ bool control_reload(struct master *m, struct buf *out)
 	*end = fresh;
 	for (; fresh; fresh = fresh->next)
 		service_start(fresh);
+	certs_watch(m);
 	log_line(&m->log, LOG_NOTICE, "configuration %s reloaded", m->folder);
 	return true;
 }

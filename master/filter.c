@@ -64,6 +64,10 @@ static const struct {
 	{ "fchownat", IN(SANDBOX_SPAWN) },
 	{ "umask", IN(SANDBOX_SPAWN) },
 	{ "kill", IN(SANDBOX_SPAWN) },
+	{ "connect", IN(SANDBOX_NET) },
+	{ "bind", IN(SANDBOX_NET) },
+	{ "sendmmsg", IN(SANDBOX_NET) },
+	{ "recvmmsg", IN(SANDBOX_NET) },
 	{ "inotify_init1", IN(SANDBOX_SPAWN) },
 	{ "inotify_add_watch", IN(SANDBOX_SPAWN) },
 	{ "inotify_rm_watch", IN(SANDBOX_SPAWN) },
@@ -100,6 +104,22 @@ static bool add(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned
 #define WITHOUT(n, bits) { n, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(bits), 0 }
 #define ARGS(...) COUNT(((struct scmp_arg_cmp[]){ __VA_ARGS__ })), (struct scmp_arg_cmp[]){ __VA_ARGS__ }
 
+/* To other hosts, over TCP and UDP, and nowhere else: no raw packets, no paths of this host, no listener. */
+static bool add_net(scmp_filter_ctx ctx)
+{
+	static const int families[] = { AF_INET, AF_INET6 }, kinds[] = { SOCK_STREAM, SOCK_DGRAM };
+	bool ok = true;
+
+	for (size_t f = 0; f < COUNT(families); f++)
+		for (size_t k = 0; k < COUNT(kinds); k++)
+			ok &= add(ctx, SCMP_ACT_ALLOW, "socket",
+				  ARGS(EQUALS(0, families[f]), { 1, SCMP_CMP_MASKED_EQ, 0xff, (scmp_datum_t)kinds[k] }));
+	ok &= add(ctx, SCMP_ACT_ALLOW, "sendto", 0, NULL);
+	ok &= add(ctx, SCMP_ACT_ALLOW, "sendmsg", 0, NULL);
+	ok &= add(ctx, SCMP_ACT_ALLOW, "setsockopt", 0, NULL);
+	return ok && add(ctx, SCMP_ACT_ALLOW, "shutdown", 0, NULL);
+}
+
 /*
  * Sockets that are held lead where they lead already: a listener that is shut down could dial out (and would be lost for
  * the next process too), as could MSG_FASTOPEN; a datagram socket sends to any name.
@@ -113,6 +133,8 @@ static bool add_sockets(scmp_filter_ctx ctx, enum sandbox sandbox)
 	int pair = sandbox == SANDBOX_HELD ? SOCK_STREAM : sandbox == SANDBOX_SPAWN ? SOCK_SEQPACKET : 0;
 	bool ok = true;
 
+	if (sandbox == SANDBOX_NET)
+		return add_net(ctx);
 	ok &= add(ctx, SCMP_ACT_ALLOW, "sendto", ARGS(WITHOUT(3, MSG_FASTOPEN), EQUALS(4, 0)));
 	ok &= add(ctx, SCMP_ACT_ALLOW, "sendmsg", ARGS(WITHOUT(2, MSG_FASTOPEN)));
 	ok &= add(ctx, SCMP_ACT_ALLOW, "shutdown", ARGS(EQUALS(1, SHUT_WR)));
@@ -169,6 +191,8 @@ static bool add_all(scmp_filter_ctx ctx, enum sandbox sandbox)
 		uint32_t action = SCMP_ACT_ERRNO(strcmp(refused[i], "clone3") == 0 ? ENOSYS : EPERM);
 		/* openat that one sandbox may use with some arguments: the other arguments mean death, not an error */
 		if (allowed_somehow(refused[i], sandbox) || (is_limited(refused[i]) && READS & IN(sandbox)))
+			continue;
+		if (sandbox == SANDBOX_NET && strcmp(refused[i], "socket") == 0)
 			continue;
 		if (strcmp(refused[i], "fcntl") != 0)
 			ok &= add(ctx, action, refused[i], 0, NULL);

@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "certs.h"
 #include "control.h"
 #include "filter.h"
 #include "io/fd.h"
@@ -204,6 +205,7 @@ static int run(struct master *m)
 				"walls: own users, empty roots\n");
 	for (struct service *s = m->services; s; s = s->next)
 		service_start(s);
+	certs_watch(m);
 	log_line(&m->log, LOG_NOTICE, "daemon started, configuration %s", m->folder);
 	loop_run(m->loop);
 	return m->exit_status;

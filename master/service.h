@@ -55,6 +55,8 @@ struct master {
 	struct channel tool;	 /* the tayori(1) that waits for an answer */
 	struct watch tool_door;
 	struct asked asked;
+	uint64_t certs_seen; /* certs.h */
+	struct timer certs_timer;
 	int tool_listener, queue_listener, mailbox_listener;
 	int exit_status;
 };

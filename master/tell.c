@@ -102,6 +102,7 @@ bool tell_walls(struct service *s, struct err *err)
 		.filter = m->filters[d->sandbox],
 		.child_filter = d->sandbox == SANDBOX_SPAWN ? m->filters[SANDBOX_MAILBOX] : -1,
 		.spawner = parent,
+		.network = d->sandbox == SANDBOX_NET,
 		.landlock = m->conf.landlock_enable,
 		.memory_bytes = (uint64_t)m->conf.service_memory_limit,
 		.descriptors = (uint32_t)m->conf.service_descriptor_limit,

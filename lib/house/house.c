@@ -8,10 +8,12 @@
 TABLE(logd)
 TABLE(keyd)
 TABLE(lookupd)
+TABLE(resolverd)
 TABLE(accountd)
 TABLE(authd)
 TABLE(local)
 TABLE(qmgr)
+TABLE(smtp)
 TABLE(smtpd)
 TABLE(pop3d)
 TABLE(pop3session)
@@ -24,13 +26,15 @@ const struct house_daemon house_daemons[] = {
 	{ "logd", "tayori-log", { NULL }, SANDBOX_LOG, NULL, true, PARAMS(logd) },
 	{ "keyd", "tayori-key", { NULL }, SANDBOX_HELD, NULL, false, PARAMS(keyd) },
 	{ "lookupd", "tayori-lookup", { NULL }, SANDBOX_READ, NULL, false, PARAMS(lookupd) },
+	{ "resolverd", "tayori-dns", { NULL }, SANDBOX_NET, NULL, false, PARAMS(resolverd) },
 	{ "pop3session", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(pop3session) },
 	{ "imapsession", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(imapsession) },
 	{ "accountd", "root", { NULL }, SANDBOX_ACCOUNT, "auth_system_users", false, PARAMS(accountd) },
 	{ "authd", "tayori-auth", { "pop3session", "imapsession", "accountd", NULL }, SANDBOX_WORK, NULL, false, PARAMS(authd) },
 	{ "local", "root", { "authd", NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(local) },
-	{ "qmgr", "tayori-queue", { "lookupd", "local", NULL }, SANDBOX_STORE, NULL, true, PARAMS(qmgr) },
-	{ "smtpd", "tayori-smtpd", { "qmgr", "lookupd", "authd", "keyd", NULL }, SANDBOX_HELD, NULL, false, PARAMS(smtpd) },
+	{ "smtp", "tayori-smtp", { "lookupd", "resolverd", NULL }, SANDBOX_NET, NULL, false, PARAMS(smtp) },
+	{ "qmgr", "tayori-queue", { "lookupd", "local", "smtp", NULL }, SANDBOX_STORE, NULL, true, PARAMS(qmgr) },
+	{ "smtpd", "tayori-smtpd", { "qmgr", "lookupd", "authd", "keyd", "resolverd", NULL }, SANDBOX_HELD, NULL, false, PARAMS(smtpd) },
 	{ "pop3d", "tayori-front", { "authd", "keyd", "pop3session", NULL }, SANDBOX_HELD, NULL, false, PARAMS(pop3d) },
 	{ "imapd", "tayori-front", { "authd", "keyd", "imapsession", NULL }, SANDBOX_HELD, NULL, false, PARAMS(imapd) },
 };

@@ -15,6 +15,7 @@ enum sandbox {
 	SANDBOX_STORE,	 /* + creates, renames, removes files, flushes; threads */
 	SANDBOX_SPAWN,	 /* forks and prepares children: ids, root, fences */
 	SANDBOX_MAILBOX, /* the child of a spawner: one user's mail folder */
+	SANDBOX_NET,	 /* opens sockets to hosts elsewhere; opens no file */
 	SANDBOX_LOG,	 /* appends and renames logs, syslog's socket */
 	SANDBOX_ACCOUNT, /* PAM and the name service load what they like: only what nobody needs is denied */
 	SANDBOXES

@@ -12,6 +12,11 @@ struct loop {
 	bool stopped;
 };
 
+struct event_base *loop_base(struct loop *loop)
+{
+	return loop->base;
+}
+
 struct loop *loop_new(void)
 {
 	struct loop *loop = calloc(1, sizeof(*loop));

@@ -20,6 +20,8 @@ void loop_free(struct loop *loop);
 /* Until loop_stop, which may have come before. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+/* For libraries that run on libevent themselves. */
+struct event_base *loop_base(struct loop *loop);
 /* Waits for at most `most_ms` for one round of events, and runs it; for tests and sequential code. */
 void loop_once(struct loop *loop, int64_t most_ms);
 

@@ -34,6 +34,7 @@ enum authority {
 	F(fd, filter)	     /* seccomp program, read from its start */                                                \
 	F(fd, child_filter)  /* spawners: the program for their children */                                            \
 	F(bool, spawner)     /* uid and capabilities stay, its children drop them */                                   \
+	F(bool, network)     /* it speaks with other hosts */                                                           \
 	F(bool, landlock)    /* false: as on a kernel without it (for tests) */                                        \
 	F(u64, memory_bytes) /* RLIMIT_AS, 0: none */                                                                  \
 	F(u32, descriptors)  /* RLIMIT_NOFILE */
@@ -74,7 +75,7 @@ enum authority {
 
 /* ---- qmgr -> lookupd ---- */
 /* Expands aliases and finds the way for each recipient, for mail that came with `authority`. */
-#define ROUTE_FIELDS(F) F(u32, authority) F(strs, recipients)
+#define ROUTE_FIELDS(F) F(u32, authority) F(str, sender) F(strs, recipients)
 /*
  * code 250: `routes` holds ROUTE_PARTS strings for each final recipient: address, the given recipient that it came
  * from, transport ("local", "virtual", "relay", "smtp"), nexthop, mailbox user. Else why not.
@@ -158,6 +159,12 @@ enum { MAIL_8BIT = 1, MAIL_UTF8 = 2 };
 			F(u64, size) F(str, head) F(str, body)
 #define COMMITTED_FIELDS(F) F(u16, code) F(str, status) F(str, text)
 
+/* ---- whoever needs the DNS -> resolverd ---- */
+#define DNS_ASK_FIELDS(F) F(str, name) F(u16, type) /* of RFC 1035 */ F(u32, most_ms)
+enum dns_result { DNS_FOUND, DNS_NO_DATA, DNS_NO_NAME, DNS_FAILED /* no sure answer: SERVFAIL, no answer, bogus */ };
+#define DNS_ANSWER_FIELDS(F)                                                                                           \
+	F(u8, result) F(bool, secure) /* validated */ F(u32, ttl) F(str, canonical) F(strs, records) F(str, why)
+
 /* ---- qmgr -> local (its spawner hands it on to the recipient's child) ---- */
 #define DELIVER_FIELDS(F)                                                                                              \
 	F(str, user) F(str, queue_id) F(u32, number) /* of the recipient in its entry */                               \
@@ -167,6 +174,27 @@ enum { MAIL_8BIT = 1, MAIL_UTF8 = 2 };
 /* unknown: deferred, but it may have been done already, by a process that ended with it in hand */
 enum { DELIVERY_UNKNOWN, DELIVERY_DONE, DELIVERY_DEFERRED, DELIVERY_FAILED };
 #define DELIVERED_FIELDS(F) F(u8, result) F(str, status) F(str, text)
+
+/* ---- qmgr -> smtp: these recipients of this message, to this next hop, over one connection ---- */
+#define TRANSFER_FIELDS(F)                                                                                             \
+	F(str, queue_id) F(str, transport) /* "smtp", "relay", "lmtp" */ F(str, nexthop) /* see smtp.8 */              \
+		F(str, sender) F(strs, recipients) F(u32, flags) /* MAIL_... */ F(u64, size) F(str, envid)             \
+			F(fd, content) /* read-only, exactly one message, LF line ends */
+/*
+ * results: TRANSFER_PARTS strings for each recipient, in their order: class ("2", "4" or "5"), status "2.0.0", text (the remote's
+ * words with where they were said). relay: "host[address]:port" or "none". reached: a server was there and spoke SMTP, so that what failed is about this
+ * message; else about the destination.
+ */
+enum { TRANSFER_PARTS = 3, TRANSFER_RECIPIENTS_MAX = 100 };
+#define TRANSFERRED_FIELDS(F) F(bool, reached) F(str, relay) F(strs, results)
+
+/* ---- smtp -> lookupd: how to deal with this destination ---- */
+#define REMOTE_POLICY_FIELDS(F) F(str, transport) F(str, nexthop) F(str, host) /* empty: not known yet */ F(str, sender)
+/*
+ * tls: as smtp_tls_security_level has it, or what smtp_tls_policy_maps says; match: names, divided by blanks, that the certificate may have (for "secure" and "verify"; empty: the
+ * usual ones). user: empty: no login. code 250, else the tables cannot answer.
+ */
+#define REMOTE_POLICY_ANSWER_FIELDS(F) F(u16, code) F(str, text) F(str, tls) F(str, match) F(str, user) F(str, password)
 
 /* ---- the queue tools -> qmgr (public socket, known by peer credentials) ---- */
 #define QUEUE_LIST_FIELDS(F) F(str, after) /* the last id seen, empty at first */ F(u32, most)
@@ -243,8 +271,14 @@ enum { TASK_OK, TASK_WRONG /* something is wrong with the mailbox, or the answer
 	M(spool_drop, SPOOL_DROP_FIELDS)                                                                               \
 	M(commit, COMMIT_FIELDS)                                                                                       \
 	M(committed, COMMITTED_FIELDS)                                                                                 \
+	M(dns_ask, DNS_ASK_FIELDS)                                                                                     \
+	M(dns_answer, DNS_ANSWER_FIELDS)                                                                               \
 	M(deliver, DELIVER_FIELDS)                                                                                     \
 	M(delivered, DELIVERED_FIELDS)                                                                                 \
+	M(transfer, TRANSFER_FIELDS)                                                                                   \
+	M(transferred, TRANSFERRED_FIELDS)                                                                             \
+	M(remote_policy, REMOTE_POLICY_FIELDS)                                                                         \
+	M(remote_policy_answer, REMOTE_POLICY_ANSWER_FIELDS)                                                           \
 	M(queue_list, QUEUE_LIST_FIELDS)                                                                               \
 	M(queue_row, QUEUE_ROW_FIELDS)                                                                                 \
 	M(queue_list_end, QUEUE_LIST_END_FIELDS)                                                                       \

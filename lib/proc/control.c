@@ -90,6 +90,7 @@ static void on_walls(struct channel *ch, uint32_t serial, void *message)
 		.root = fd_take(&m->root),
 		.filter = fd_take(&m->filter),
 		.landlock = m->landlock,
+		.network = m->network,
 		.keep_privileges = m->spawner,
 		.powers = run->child_filter >= 0 ? SPAWN_POWERS : 0,
 		.memory_bytes = m->memory_bytes,

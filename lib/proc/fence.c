@@ -69,7 +69,7 @@ static bool enter_landlock(const struct fence *fence, int abi, struct err *err)
 	struct ruleset set = { .handled_access_fs = known_rights(abi) };
 	size_t size = abi >= 6 ? sizeof(set) : abi >= 4 ? offsetof(struct ruleset, scoped) : 8;
 
-	if (abi >= 4)
+	if (abi >= 4 && !fence->network)
 		set.handled_access_net = NET_ALL;
 	if (abi >= 6)
 		set.scoped = SCOPE_ALL;

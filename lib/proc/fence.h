@@ -27,6 +27,7 @@ struct fence {
 	int root;   /* -1: keep the root of the process */
 	int filter; /* a seccomp program, from offset 0; -1: none */
 	bool landlock;
+	bool network; /* Landlock lets it connect to other hosts */
 	bool dies_with_parent; /* killed at the moment when its parent ends */
 	bool keep_privileges; /* a spawner: uid, capabilities and root stay; the filter, limits and no_new_privs hold */
 	uint64_t powers;      /* with keep_privileges: the capabilities that it needs; 0: as they are */

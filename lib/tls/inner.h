@@ -16,6 +16,10 @@ struct tls_server {
 	size_t n_leaves;
 };
 
+/* Puts the connection onto the stream, which owns it from now on. `server`: one holder more; NULL for a client. */
+void tls_attach(struct stream *s, SSL *ssl, struct tls_server *server);
+/* NULL: there is no TLS on this stream. */
+SSL *tls_of(const struct stream *s);
 /* Drops one holder. */
 void server_drop(struct tls_server *server);
 /* Takes the oldest error of OpenSSL's queue, the most telling one, and empties it. Never NULL. */

@@ -9,7 +9,7 @@
 enum { WHY_MAX = 160 };
 
 struct tls {
-	struct tls_server *server;
+	struct tls_server *server; /* NULL: we are the client */
 	SSL *ssl;
 	char *why; /* NULL while all is well */
 };
@@ -31,8 +31,8 @@ static ssize_t outcome(struct tls *t, int result)
 	case SSL_ERROR_WANT_READ: return STREAM_AGAIN_READ;
 	case SSL_ERROR_WANT_WRITE: return STREAM_AGAIN_WRITE;
 	case SSL_ERROR_ZERO_RETURN:
-		return SSL_is_init_finished(t->ssl) ? 0 : broken(t, "the client hung up in the handshake");
-	case SSL_ERROR_SYSCALL: return broken(t, error ? strerror(error) : "the client hung up");
+		return SSL_is_init_finished(t->ssl) ? 0 : broken(t, "the other side hung up in the handshake");
+	case SSL_ERROR_SYSCALL: return broken(t, error ? strerror(error) : "the other side hung up");
 	default: return broken(t, openssl_why());
 	}
 }
@@ -64,7 +64,7 @@ static ssize_t tls_write(void *state, int fd, const char *p, size_t n)
 	if (put > 0)
 		return put;
 	ssize_t what = outcome(t, put);
-	return what == 0 ? broken(t, "the client hung up") : what;
+	return what == 0 ? broken(t, "the other side hung up") : what;
 }
 
 /* close_notify (RFC 8446, 6.1); what does not fit into the socket's buffer is not waited for. */
@@ -83,7 +83,8 @@ static void tls_free(void *state)
 	struct tls *t = state;
 
 	SSL_free(t->ssl);
-	server_drop(t->server);
+	if (t->server)
+		server_drop(t->server);
 	free(t->why);
 	free(t);
 }
@@ -95,6 +96,25 @@ static bool tls_pending(void *state)
 
 static const struct stream_transport transport = { tls_read, tls_write, tls_finish, tls_free, tls_pending };
 
+void tls_attach(struct stream *s, SSL *ssl, struct tls_server *server)
+{
+	struct tls *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		panic("out of memory: TLS connection");
+	*t = (struct tls){ .server = server, .ssl = ssl };
+	if (server)
+		server->holders++;
+	stream_set_transport(s, &transport, t);
+}
+
+SSL *tls_of(const struct stream *s)
+{
+	const struct tls *t = s->transport_state;
+
+	return s->transport == &transport ? t->ssl : NULL;
+}
+
 bool tls_start(struct tls_server *server, struct stream *s, struct err *err)
 {
 	SSL *ssl = SSL_new(server->ctx);
@@ -103,13 +123,8 @@ bool tls_start(struct tls_server *server, struct stream *s, struct err *err)
 		SSL_free(ssl);
 		return err_openssl(err, "TLS");
 	}
-	struct tls *t = calloc(1, sizeof(*t));
-	if (!t)
-		panic("out of memory: TLS connection");
-	*t = (struct tls){ .server = server, .ssl = ssl };
-	server->holders++;
 	SSL_set_accept_state(ssl);
-	stream_set_transport(s, &transport, t);
+	tls_attach(s, ssl, server);
 	return true;
 }
 

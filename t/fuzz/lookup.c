@@ -46,7 +46,7 @@ static void check_expand(struct policy *p, uint32_t authority, struct str text)
 	struct strs given = { 0 };
 
 	strs_add(&raw, &given, text);
-	struct reply r = expand(p, authority, &given, &routes);
+	struct reply r = expand(p, authority, STR(""), &given, &routes);
 	if (r.code == 250)
 		check_routes(&routes);
 	ASSERT(r.code == 250 || r.enh[0] == r.code / 100);

@@ -1,0 +1,3 @@
+#include "agents/resolverd/conf.h"
+
+CONF_DEFINE(resolverd, RESOLVERD_CONF)

@@ -1,0 +1,1 @@
+tayori_fuzz(dns_packet NEEDS dns)

@@ -1,0 +1,1 @@
+tayori_fuzz(smtp_reply NEEDS smtp)

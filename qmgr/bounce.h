@@ -1,4 +1,4 @@
-/* bounce - the message that tells a sender what could not be delivered (RFC 3462, 3464), as text. */
+/* bounce - the message that tells a sender what could not be delivered, or is late (RFC 3464, 6522), as text. */
 #ifndef QMGR_BOUNCE_H
 #define QMGR_BOUNCE_H
 
@@ -6,13 +6,23 @@
 
 enum { BOUNCE_HEADERS_MAX = 50 << 10 };
 
+enum bounce_kind {
+	BOUNCE_FAILED,
+	BOUNCE_DELAYED, /* it is still tried */
+	BOUNCE_DOUBLE,	/* to postmaster: what failed had no sender */
+};
+
 struct bounce {
+	enum bounce_kind kind;
+	struct str to;
+	int64_t until_us; /* of BOUNCE_DELAYED: it is tried until then */
+	bool whole;	  /* the content is all of it, and goes along */
 	struct str host;    /* ours */
 	struct str date;    /* RFC 5322 */
 	struct queue_id id; /* of the bounce itself */
 	struct str arrival_date;
-	const struct env *env; /* the undeliverable message: its recipients in ENV_FAILED are told of */
-	struct str content;    /* its beginning; only the headers go along, cut at the limit */
+	const struct env *env; /* the message: its recipients in ENV_FAILED, or those still open, are told of */
+	struct str content;    /* its beginning; when it is not whole only the headers go along, cut at the limit */
 };
 
 /*

@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-static const struct str transports[] = { STR("local"), STR("virtual"), STR("relay"), STR("smtp") };
-enum { OUTSIDE = 3 }; /* from here on: to anywhere */
+static const struct str transports[] = { STR("local"), STR("virtual"), STR("relay"), STR("lmtp"), STR("smtp") };
+enum { OUTSIDE = 4 }; /* from here on: to anywhere */
 
 static bool address_ok(struct str s)
 {
@@ -108,6 +108,24 @@ bool decide_expired(int64_t arrival_us, int64_t now_us, struct str sender, const
 	int64_t lifetime = sender.n > 0 ? conf->maximal_queue_lifetime : conf->bounce_queue_lifetime;
 
 	return now_us - arrival_us > lifetime * 1000;
+}
+
+bool decide_warn(const struct env *env, int64_t now_us, const struct qmgr_conf *conf)
+{
+	return conf->delay_warning_time > 0 && !env->warned && env->sender.n > 0 &&
+	       now_us - env->arrival_us > conf->delay_warning_time * 1000;
+}
+
+bool decide_tell_postmaster(struct str service, const struct qmgr_conf *conf)
+{
+	struct str rest = conf->notify_classes, item;
+
+	if (str_eq(service, STR("double-bounce")))
+		return false;
+	while (conf_list_next(&rest, &item))
+		if (str_eq(item, STR("2bounce")))
+			return true;
+	return false;
 }
 
 struct str decide_status(enum env_state state, struct str status)

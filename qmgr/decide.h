@@ -28,11 +28,15 @@ struct reply decide_reply(uint16_t code, struct str status, struct str text);
 /* Wait after the n-th attempt, n from 1. */
 int64_t decide_backoff_ms(uint32_t attempts, const struct qmgr_conf *conf);
 bool decide_expired(int64_t arrival_us, int64_t now_us, struct str sender, const struct qmgr_conf *conf);
+/* Shall the sender be told now that it is late? */
+bool decide_warn(const struct env *env, int64_t now_us, const struct qmgr_conf *conf);
+/* Undeliverable mail without a sender, that came by `service`: is postmaster told? */
+bool decide_tell_postmaster(struct str service, const struct qmgr_conf *conf);
 /* The enhanced status that fits the state: `status` when it is well formed and of that class. */
 struct str decide_status(enum env_state state, struct str status);
 /* One of defer_transports. */
 bool decide_deferred(struct str transport, const struct qmgr_conf *conf);
-/* Does local have it? Others have no deliverer. */
+/* Does local have it? All others have smtp. */
 bool decide_is_local(struct str transport);
 
 #endif

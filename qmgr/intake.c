@@ -123,6 +123,7 @@ static void route(struct intake *in)
 {
 	in->routing = (struct routing){ .qmgr = in->qmgr,
 					.authority = in->authority,
+					.sender = in->work->env.sender,
 					.given = in->given,
 					.arena = &in->work->arena,
 					.done = routed };

@@ -3,9 +3,15 @@
 
 #include "qmgr.h"
 
+static void over(struct job *job, bool lost)
+{
+	schedule_job_over(job, NULL, "");
+	work_job_over(job, lost);
+}
+
 static void fail_later(void *arg)
 {
-	work_job_over(((struct call *)arg)->arg, true);
+	over(((struct call *)arg)->arg, true);
 }
 
 static void delivered(void *arg, enum call_result result, void *message)
@@ -14,7 +20,7 @@ static void delivered(void *arg, enum call_result result, void *message)
 	const struct delivered *m = message;
 
 	if (result != CALL_OK || m->result > DELIVERY_FAILED) {
-		work_job_over(job, true);
+		over(job, true);
 		return;
 	}
 	static const enum env_state states[] = { [DELIVERY_UNKNOWN] = ENV_DEFERRED,
@@ -24,19 +30,19 @@ static void delivered(void *arg, enum call_result result, void *message)
 	/* its process may have died when it had delivered */
 	if (m->result == DELIVERY_UNKNOWN)
 		job->work->entry->again = true;
-	work_result(job->work, job->number, states[m->result], m->status, m->text);
-	work_job_over(job, false);
+	work_result(job->work, job->numbers[0], states[m->result], job->work->env.recipients[job->numbers[0]].transport, m->status, m->text);
+	over(job, false);
 }
 
 void local_deliver(struct job *job)
 {
 	struct work *w = job->work;
 	struct qmgr *q = w->qmgr;
-	const struct env_recipient *r = &w->env.recipients[job->number];
+	const struct env_recipient *r = &w->env.recipients[job->numbers[0]];
 	struct deliver m = {
 		.user = r->user,
 		.queue_id = queue_id_str(&w->env.id),
-		.number = job->number,
+		.number = job->numbers[0],
 		.sender = w->env.sender,
 		.recipient = r->address,
 		.original = r->original,

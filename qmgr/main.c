@@ -26,7 +26,8 @@ static bool prepare(struct run *run, struct err *err)
 	ASSERT(q);
 	q->run = run;
 	TAILQ_INIT(&q->works);
-	TAILQ_INIT(&q->ready);
+	for (size_t i = 0; i < KINDS; i++)
+		TAILQ_INIT(&q->ready[i]);
 	find_group(q);
 	tzset();
 	return worker_prepare(&q->flusher.worker, err) && worker_prepare(&q->reader, err);
@@ -82,7 +83,7 @@ void qmgr_check_drained(struct qmgr *q)
 {
 	const struct work *w;
 
-	if (!q->run->draining || q->running > 0 || q->commits > 0 || !flusher_idle(&q->flusher))
+	if (!q->run->draining || q->running[KIND_LOCAL] + q->running[KIND_REMOTE] > 0 || q->commits > 0 || !flusher_idle(&q->flusher))
 		return;
 	TAILQ_FOREACH(w, &q->works, in_all)
 	if (w->busy)
@@ -102,7 +103,7 @@ static void drain(struct run *run)
 	qmgr_check_drained(q);
 }
 
-static const char *const servers[] = { "lookupd", "local", NULL };
+static const char *const servers[] = { "lookupd", "local", "smtp", NULL };
 
 int main(int argc, char **argv)
 {

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/hash.h"
+#include "bounce.h"
 #include "conf.h"
 #include "entries.h"
 #include "flusher.h"
@@ -15,24 +16,38 @@
 /* Above the bits of MAIL_...: in the flags of an envelope stands with which authority it came. */
 enum { AUTHORITY_SHIFT = 8 };
 
-/* One delivery to one recipient: waiting for its mailbox's turn, or with local. */
+/*
+ * One delivery: of one recipient to local, of some that have one next hop to smtp. Waiting for its destination's turn, or with
+ * them.
+ */
 struct job {
 	TAILQ_ENTRY(job) in_work, in_dest;
 	struct work *work;
 	struct dest *dest;
-	uint32_t number;
+	uint32_t *numbers; /* of recipients */
+	uint32_t n, room;
 	bool running;
 	struct call call;
 };
 TAILQ_HEAD(job_list, job);
 
-/* A mailbox to which something is or waits to be delivered. */
+enum kind { KIND_LOCAL, KIND_REMOTE, KINDS };
+
+/* A mailbox, or a next hop, to which something is or waits to be delivered, or that is known to be dead. */
 struct dest {
 	TAILQ_ENTRY(dest) in_ready;
-	struct str user;
+	struct qmgr *qmgr;
+	enum kind kind;
+	struct str key;
 	struct job_list waiting;
 	uint32_t running;
 	bool ready; /* in the list of those that may start one */
+	/* of next hops */
+	struct job *filling; /* the last waiting job, while it has room */
+	uint32_t window;     /* deliveries at a time; grows while it is reached, shrinks while it is not */
+	uint32_t credit, failures; /* since the window changed; in a row */
+	struct timer revival;	   /* set: it is dead until then */
+	char why[200];		   /* it is dead */
 };
 TAILQ_HEAD(dest_list, dest);
 
@@ -58,6 +73,7 @@ struct work {
 	bool lost;     /* a delivery ended without a result */
 	bool returned; /* the sender was told in this round: noted before the entry is removed */
 	bool later;    /* the sender cannot be told now */
+	bool warning;  /* the sender is being told that it is late */
 	bool resting;  /* all is decided: it rests once that is durable */
 };
 TAILQ_HEAD(work_list, work);
@@ -71,8 +87,9 @@ struct qmgr {
 	struct work_list works;
 	size_t n_works;
 	struct table dests;
-	struct dest_list ready;
-	size_t running; /* jobs with local */
+	struct dest_list ready[KINDS];
+	size_t running[KINDS]; /* jobs with local, with smtp */
+	size_t waiting;	       /* jobs that wait for their turn */
 	struct timer turn;
 	size_t commits; /* under way */
 	struct client *clients;
@@ -96,12 +113,19 @@ void qmgr_check_drained(struct qmgr *q);
 void schedule_soon(struct qmgr *q);
 /* How many recipients of one message may be in the hands of local, or done but not noted on disk. */
 size_t schedule_window(const struct qmgr *q);
-/* The job waits for its mailbox's turn. */
-void schedule_job(struct qmgr *q, struct job *job, struct str user);
-/* The job ran; its place is free. */
-void schedule_job_over(struct qmgr *q, struct job *job);
+/* Where a recipient's mail goes; it lives until schedule_job or schedule_drop of its last job. */
+struct dest *schedule_dest(struct qmgr *q, const struct env_recipient *r);
+/* Why nothing is sent there now; NULL: it is not known to be dead. */
+const char *schedule_dead(const struct dest *d);
+/* The job waits for its destination's turn. */
+void schedule_job(struct job *job, struct dest *d);
+/*
+ * The job ran; its place is free. `reached`: somebody was there. NULL: nobody can say. When the destination has failed too often in a row, all that wait for it are
+ * deferred; *why is the reason.
+ */
+void schedule_job_over(struct job *job, const bool *reached, const char *why);
 /* It waits no longer. */
-void schedule_drop(struct qmgr *q, struct job *job);
+void schedule_drop(struct job *job);
 
 /* ---- work.c: one entry, from load to rest ---- */
 
@@ -118,9 +142,11 @@ void entry_remove(struct qmgr *q, struct entry *e);
 void entry_rest(struct qmgr *q, struct entry *e);
 /* Goes on with whatever is next: deliver, note, bounce, defer, remove. */
 void work_settle(struct work *w);
-/* What came of recipient `number`, in memory, log and the next note. */
-void work_result(struct work *w, uint32_t number, enum env_state state, struct str status, struct str text);
-/* A job is over, without a result when `lost`. */
+/* What came of recipient `number`, in memory, log and the next note. `relay`: who said so, for the log. */
+void work_result(struct work *w, uint32_t number, enum env_state state, struct str relay, struct str status, struct str text);
+/* A job that waits will not run now: its recipients are deferred. */
+void work_job_refused(struct job *job, const char *why);
+/* A job is over, without a result when `lost`. Its dest must have been told (schedule_job_over). */
 void work_job_over(struct job *job, bool lost);
 /* Starts nothing more, and rests when what runs is over. */
 void work_stop(struct work *w);
@@ -128,11 +154,12 @@ void work_delete(struct work *w);
 /* The sender was told (or may not be), or cannot be told now. */
 void work_returned(struct work *w, bool ok);
 
-/* ---- local.c ---- */
+/* ---- local.c, smtp.c: those who deliver ---- */
 void local_deliver(struct job *job);
+void smtp_deliver(struct job *job);
 
-/* ---- returns.c: what failed goes back to its sender ---- */
-void returns_start(struct work *w);
+/* ---- returns.c: what failed, or is late, is told to its sender ---- */
+void returns_start(struct work *w, enum bounce_kind kind);
 
 /* ---- smtpd.c: clients ---- */
 extern const struct daemon_client smtpd_client;

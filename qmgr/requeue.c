@@ -129,6 +129,7 @@ void requeue_start(struct act *a, struct entry *e)
 	collect(r);
 	r->routing.qmgr = a->qmgr;
 	r->routing.authority = r->env.flags >> AUTHORITY_SHIFT;
+	r->routing.sender = r->env.sender;
 	r->routing.arena = &r->arena;
 	r->routing.done = routed;
 	if (r->routing.given.n == 0)

@@ -71,7 +71,7 @@ static void answered(void *arg, enum call_result result, void *message)
 
 static void ask(struct routing *r, const struct strs *recipients)
 {
-	struct route m = { .authority = r->authority, .recipients = *recipients };
+	struct route m = { .authority = r->authority, .sender = r->sender, .recipients = *recipients };
 
 	channel_call(run_server(r->qmgr->run, "lookupd"), &route_schema, &m, &route_answer_schema,
 		     qmgr_conf(r->qmgr)->qmgr_ipc_timeout, &r->call, answered, r);

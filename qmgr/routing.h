@@ -8,6 +8,7 @@
 struct routing {
 	struct qmgr *qmgr;
 	uint32_t authority;
+	struct str sender;
 	struct strs given;   /* lives until `done` */
 	struct arena *arena; /* of the answers */
 	/* Code 250: take them with routing_take. Else why not; then call routing_cancel. */

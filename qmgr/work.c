@@ -92,6 +92,7 @@ static void free_job(struct job *job)
 {
 	TAILQ_REMOVE(&job->work->jobs, job, in_work);
 	job->work->n_jobs--;
+	free(job->numbers);
 	free(job);
 }
 
@@ -105,7 +106,7 @@ static void stop(struct work *w)
 		next = TAILQ_NEXT(job, in_work);
 		if (job->running)
 			continue;
-		schedule_drop(w->qmgr, job);
+		schedule_drop(job);
 		free_job(job);
 	}
 }
@@ -163,7 +164,7 @@ static void set_state(struct work *w, uint32_t number, enum env_state state, str
 	env_put_result(&w->env.id, number, state, r->at_us, r->status, r->text, &w->records);
 }
 
-void work_result(struct work *w, uint32_t number, enum env_state state, struct str status, struct str text)
+void work_result(struct work *w, uint32_t number, enum env_state state, struct str relay, struct str status, struct str text)
 {
 	const struct env_recipient *r = &w->env.recipients[number];
 	const char *word = state == ENV_DELIVERED ? "sent" : state == ENV_DEFERRED ? "deferred" : "bounced";
@@ -174,22 +175,43 @@ void work_result(struct work *w, uint32_t number, enum env_state state, struct s
 	if (!str_ieq(r->address, r->original))
 		snprintf(original, sizeof(original), WORDS_ORIG_TO, LOG_ARG(r->original));
 	log_line(&w->qmgr->run->log, LOG_NOTICE, WORDS_DELIVERY, STR_ARG(queue_id_str(&w->env.id)), LOG_ARG(r->address),
-		 original, LOG_ARG(decide_is_local(r->transport) ? r->transport : STR("none")),
+		 original, LOG_ARG(relay),
 		 (double)(r->at_us - w->env.arrival_us) / 1e6, STR_ARG(r->status), word, LOG_ARG(r->text));
 }
 
 /* ---- a round of deliveries ---- */
 
-static void add_job(struct work *w, uint32_t number)
+static void add_number(struct job *job, uint32_t number)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	if (job->n == job->room) {
+		job->room = job->room ? job->room * 2 : 1;
+		job->numbers = reallocarray(job->numbers, job->room, sizeof(*job->numbers));
+		ASSERT(job->numbers);
+	}
+	job->numbers[job->n++] = number;
+}
 
+/* Recipients of one next hop share a job, as many as one delivery takes. */
+static void add_job(struct work *w, uint32_t number, struct dest *d)
+{
+	struct job *job = d->filling;
+
+	if (job && job->work == w && job->n < (uint64_t)qmgr_conf(w->qmgr)->default_destination_recipient_limit) {
+		add_number(job, number);
+		return;
+	}
+	job = calloc(1, sizeof(*job));
 	ASSERT(job);
 	job->work = w;
-	job->number = number;
+	add_number(job, number);
 	TAILQ_INSERT_TAIL(&w->jobs, job, in_work);
 	w->n_jobs++;
-	schedule_job(w->qmgr, job, w->env.recipients[number].user);
+	schedule_job(job, d);
+}
+
+static void defer_one(struct work *w, uint32_t number, const char *status, const char *why)
+{
+	work_result(w, number, ENV_DEFERRED, STR("none"), str_from(status), str_from(why));
 }
 
 static void offer(struct work *w, uint32_t number)
@@ -198,12 +220,16 @@ static void offer(struct work *w, uint32_t number)
 
 	if (!env_open(r) || w->entry->expire)
 		return;
-	if (decide_deferred(r->transport, qmgr_conf(w->qmgr)))
-		work_result(w, number, ENV_DEFERRED, STR("4.3.2"), STR("deferred transport"));
-	else if (!decide_is_local(r->transport))
-		work_result(w, number, ENV_DEFERRED, STR("4.3.0"), STR("mail transport unavailable"));
+	if (decide_deferred(r->transport, qmgr_conf(w->qmgr))) {
+		defer_one(w, number, "4.3.2", "deferred transport");
+		return;
+	}
+	struct dest *d = schedule_dest(w->qmgr, r);
+	const char *dead = schedule_dead(d);
+	if (dead)
+		defer_one(w, number, "4.4.1", dead);
 	else
-		add_job(w, number);
+		add_job(w, number, d);
 }
 
 static void fill(struct work *w)
@@ -216,22 +242,42 @@ static void fill(struct work *w)
 		note(w);
 }
 
+void work_job_refused(struct job *job, const char *why)
+{
+	struct work *w = job->work;
+
+	for (uint32_t i = 0; i < job->n; i++)
+		defer_one(w, job->numbers[i], "4.4.1", why);
+	free_job(job);
+	work_settle(w);
+}
+
+/* What another host has must not be sent again after a crash only because the rest of the round takes long. */
+static bool note_early(const struct work *w, const struct job *job)
+{
+	bool remote = !decide_is_local(w->env.recipients[job->numbers[0]].transport);
+
+	return remote && !w->busy && w->records.n > 0 && (w->n_jobs > 1 || w->next < w->env.n);
+}
+
 void work_job_over(struct job *job, bool lost)
 {
 	struct work *w = job->work;
+	bool early = !lost && note_early(w, job);
 
 	if (lost) {
 		log_line(&w->qmgr->run->log, LOG_WARNING,
 			 "warning: %s: a delivery ended without a result; it is tried again", w->env.id.text);
 		w->lost = w->entry->again = true;
 	} else {
-		w->unflushed++;
+		w->unflushed += job->n;
 		w->entry->broken = 0;
 	}
-	schedule_job_over(w->qmgr, job);
 	free_job(job);
 	if (--w->n_running == 0)
 		fd_close(&w->content);
+	if (early)
+		note(w);
 	work_settle(w);
 }
 
@@ -290,10 +336,16 @@ static void mark_returned(struct work *w)
 void work_returned(struct work *w, bool ok)
 {
 	w->busy = false;
-	w->later = !ok;
-	w->returned = ok;
-	if (ok)
-		mark_returned(w);
+	if (w->warning) { /* told or not, it is not tried again: the next word is the last one */
+		w->warning = false;
+		w->env.warned = true;
+		env_put_warned(&w->env.id, &w->records);
+	} else {
+		w->later = !ok;
+		w->returned = ok;
+		if (ok)
+			mark_returned(w);
+	}
 	work_settle(w);
 }
 
@@ -326,17 +378,34 @@ static void defer(struct work *w)
 	rest_noted(w);
 }
 
+/* Nobody sent it, so nobody is told; postmaster is, once, who wants to know. Never a bounce of a bounce. */
+static bool drop_failed(struct work *w)
+{
+	if (w->env.sender.n > 0 || !has_state(w, ENV_FAILED, ENV_FAILED))
+		return false;
+	if (decide_tell_postmaster(w->env.service, qmgr_conf(w->qmgr)))
+		return false;
+	log_line(&w->qmgr->run->log, LOG_NOTICE, "%s: undeliverable mail without a sender dropped", w->env.id.text);
+	mark_returned(w);
+	return true;
+}
+
+static bool is_late(const struct work *w)
+{
+	return has_state(w, ENV_PENDING, ENV_DEFERRED) && !w->entry->expire &&
+	       decide_warn(&w->env, clock_wall_us(), qmgr_conf(w->qmgr));
+}
+
 static void conclude(struct work *w)
 {
 	expire(w);
-	if (has_state(w, ENV_FAILED, ENV_FAILED) && w->env.sender.n == 0) {
-		log_line(&w->qmgr->run->log, LOG_NOTICE, "%s: undeliverable mail without a sender dropped",
-			 w->env.id.text);
-		mark_returned(w);
-	}
+	drop_failed(w);
 	if (has_state(w, ENV_FAILED, ENV_FAILED) && !w->later) {
 		w->busy = true;
-		returns_start(w);
+		returns_start(w, w->env.sender.n ? BOUNCE_FAILED : BOUNCE_DOUBLE);
+	} else if (is_late(w)) {
+		w->busy = w->warning = true;
+		returns_start(w, BOUNCE_DELAYED);
 	} else if (has_state(w, ENV_PENDING, ENV_DEFERRED) || has_state(w, ENV_FAILED, ENV_FAILED)) {
 		defer(w);
 	} else if (w->returned && w->records.n > 0) {

@@ -23,6 +23,18 @@
 	CONF(virtual_alias_recursion_limit, count, "100", "1", "1000", "How deep aliases of aliases may go.")              \
 	CONF(virtual_alias_expansion_limit, count, "1000", "1", "50K", "How many recipients one alias may become.")        \
 	CONF(transport_maps, tables, "", "", "", "Domain or address to transport:nexthop.")                              \
+	CONF(local_transport, text, "local", "1", "", "How mail for mydestination is delivered: local, or lmtp:nexthop.")   \
+	CONF(virtual_transport, text, "virtual", "1", "", "How mail for virtual_mailbox_domains is delivered: virtual, or lmtp:nexthop such as lmtp:[127.0.0.1]:24.") \
+	CONF(relay_transport, text, "relay", "1", "", "How mail for relay_domains is handed on: relay, relay:nexthop, lmtp:nexthop.") \
+	CONF(default_transport, text, "smtp", "1", "", "How all other mail is handed on: smtp, or smtp:nexthop.")          \
+	CONF(relayhost, text, "", "", "", "The next hop of all mail for other domains, such as [mail.example.net]:587; empty: each domain's own hosts.") \
+	CONF(sender_dependent_relayhost_maps, tables, "", "", "", "Sender address or @domain to a relayhost of its own.")  \
+	CONF(smtp_tls_security_level, choice, "may", "none|may|encrypt|verify|secure", "", "TLS towards other hosts: not used, used when offered, needed, needed with a certificate that fits the host, or that fits the next hop's domain.") \
+	CONF(smtp_tls_policy_maps, tables, "", "", "", "The same for single next hops: 'secure match=.example.net'.")      \
+	CONF(lmtp_tls_security_level, choice, "none", "none|may|encrypt|verify|secure", "", "As smtp_tls_security_level, for LMTP.") \
+	CONF(smtp_sasl_auth_enable, bool, "no", "", "", "Log in at hosts that smtp_sasl_password_maps names.")             \
+	CONF(smtp_sasl_password_maps, tables, "", "", "", "Next hop or host to user:password.")                          \
+	CONF(smtp_sender_dependent_authentication, bool, "no", "", "", "Look in smtp_sasl_password_maps for the sender's address first.") \
 	CONF_AUTH_DEFAULT_DOMAIN(CONF)
 
 CONF_DECLARE(lookupd, LOOKUPD_CONF)

@@ -18,6 +18,7 @@ struct node {
 
 struct expansion {
 	struct policy *policy;
+	struct str sender;
 	struct arena arena;
 	struct node *first, **end;
 	size_t n;
@@ -248,7 +249,7 @@ static bool add_final(struct expansion *x, struct node *n)
 	addr_key(n->address.whole, &key);
 	if (table_set(&x->finals, buf_str(&key), n))
 		return true;
-	struct reply why = route_find(x->policy, &n->address, &x->arena, &way);
+	struct reply why = route_find(x->policy, &n->address, x->sender, &x->arena, &way);
 	if (why.code != 250)
 		return fail(x, why);
 	struct str parts[ROUTE_PARTS] = { n->address.whole, n->root->given, way.transport, way.nexthop, way.user };
@@ -301,9 +302,9 @@ static struct reply run(struct expansion *x, const struct strs *given, const uin
 	return x->why.code ? x->why : REPLY(250, 2, 0, 0, "Ok");
 }
 
-struct reply expand(struct policy *p, uint32_t authority, const struct strs *given, struct routes *out)
+struct reply expand(struct policy *p, uint32_t authority, struct str sender, const struct strs *given, struct routes *out)
 {
-	__attribute__((cleanup(expansion_free))) struct expansion x = { .policy = p, .out = out };
+	__attribute__((cleanup(expansion_free))) struct expansion x = { .policy = p, .sender = sender, .out = out };
 
 	return run(&x, given, &authority);
 }

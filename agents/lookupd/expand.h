@@ -25,7 +25,7 @@ static inline void routes_free(struct routes *r)
 #define scoped_routes __attribute__((cleanup(routes_free)))
 
 /* Code 250 and `out` (empty before), or why not: then `out` is undefined. */
-struct reply expand(struct policy *p, uint32_t authority, const struct strs *given, struct routes *out);
+struct reply expand(struct policy *p, uint32_t authority, struct str sender, const struct strs *given, struct routes *out);
 /* The same for one recipient that decide_recipient has taken: would it be expanded? */
 struct reply expand_check(struct policy *p, struct str recipient);
 

@@ -6,6 +6,9 @@
 #include "base/err.h"
 #include "mail/addr.h"
 
+/* in the order of the choices of smtp_tls_security_level */
+static const char *const levels[] = { "none", "may", "encrypt", "verify", "secure" };
+
 enum { TELL_MS = 60000, RETRY_MS = 5000 };
 
 struct source {
@@ -117,6 +120,18 @@ void policy_open(struct policy *p, const struct lookupd_conf *conf, const struct
 	maps_open(p, &p->relay_recipient, conf->relay_recipient_maps);
 	maps_open(p, &p->sender_login, conf->smtpd_sender_login_maps);
 	maps_open(p, &p->transport, conf->transport_maps);
+	maps_open(p, &p->sender_relayhost, conf->sender_dependent_relayhost_maps);
+	maps_open(p, &p->tls_policy, conf->smtp_tls_policy_maps);
+	maps_open(p, &p->passwords, conf->smtp_sasl_password_maps);
+	p->local_transport = arena_str(&p->arena, conf->local_transport);
+	p->virtual_transport = arena_str(&p->arena, conf->virtual_transport);
+	p->relay_transport = arena_str(&p->arena, conf->relay_transport);
+	p->default_transport = arena_str(&p->arena, conf->default_transport);
+	p->relayhost = arena_str(&p->arena, conf->relayhost);
+	p->tls_level = str_from(levels[conf->smtp_tls_security_level]);
+	p->lmtp_tls_level = str_from(levels[conf->lmtp_tls_security_level]);
+	p->log_in = conf->smtp_sasl_auth_enable;
+	p->by_sender = conf->smtp_sender_dependent_authentication;
 }
 
 void policy_close(struct policy *p)

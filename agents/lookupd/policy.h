@@ -41,6 +41,10 @@ struct policy {
 	struct maps virtual_mailbox_domains, virtual_mailbox;
 	struct maps relay_domains, relay_recipient;
 	struct maps sender_login, transport;
+	struct maps sender_relayhost, tls_policy, passwords;
+	struct str local_transport, virtual_transport, relay_transport, default_transport, relayhost;
+	struct str tls_level, lmtp_tls_level; /* words of the parameters */
+	bool log_in, by_sender;
 };
 
 /* Tables that cannot be opened are told, and answer DICT_ERROR until they can. */

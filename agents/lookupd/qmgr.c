@@ -8,7 +8,7 @@ static void on_route(struct channel *ch, uint32_t serial, void *message)
 {
 	const struct route *m = message;
 	scoped_routes struct routes routes = { 0 };
-	struct reply r = expand(lookupd_policy(ch), m->authority, &m->recipients, &routes);
+	struct reply r = expand(lookupd_policy(ch), m->authority, m->sender, &m->recipients, &routes);
 	char status[16];
 
 	snprintf(status, sizeof(status), "%u.%u.%u", r.enh[0], r.enh[1], r.enh[2]);

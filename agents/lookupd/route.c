@@ -3,10 +3,16 @@
 #include "dict/user.h"
 
 /* CLASS_ALIAS: no such user, which the delivery will tell the sender. */
-static const char *const presets[] = {
-	[CLASS_LOCAL] = "local", [CLASS_ALIAS] = "virtual", [CLASS_MAILBOX] = "virtual",
-	[CLASS_RELAY] = "relay", [CLASS_OTHER] = "smtp",
-};
+static struct str preset(const struct policy *p, enum address_class class)
+{
+	const struct str all[] = { [CLASS_LOCAL] = p->local_transport,
+				   [CLASS_ALIAS] = STR("virtual"),
+				   [CLASS_MAILBOX] = p->virtual_transport,
+				   [CLASS_RELAY] = p->relay_transport,
+				   [CLASS_OTHER] = p->default_transport };
+
+	return all[class];
+}
 
 /* ---- mailbox users ---- */
 
@@ -79,8 +85,10 @@ static enum dict_result find_transport(struct policy *p, const struct address *a
 
 static bool is_known(struct str transport)
 {
-	for (size_t i = 0; i < COUNT(presets); i++)
-		if (str_eq(transport, str_from(presets[i])))
+	static const char *const known[] = { "local", "virtual", "relay", "smtp", "lmtp" };
+
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (str_eq(transport, str_from(known[i])))
 			return true;
 	return false;
 }
@@ -96,29 +104,55 @@ static bool take_transport(struct str value, enum address_class class, struct ar
 	if (name.n > 0)
 		way->transport = arena_str(arena, name);
 	/* The queue lets mail from anyone go by relay, never by smtp: to our own domains it is relaying by that word too. */
-	if (class != CLASS_OTHER && str_eq(name, STR("smtp")))
+	if (class != CLASS_OTHER && str_eq(way->transport, STR("smtp")))
 		way->transport = STR("relay");
 	return is_known(way->transport);
 }
 
-struct reply route_find(struct policy *p, const struct address *a, struct arena *arena, struct way *out)
+static struct reply unknown_transport(const struct address *a, const char *where, const struct way *way)
+{
+	return reply_make(451, 4, 3, 5, "<%.*s>: %s names '%.*s', which is none of local, virtual, relay, smtp, lmtp",
+			  STR_ARG(a->whole), where, STR_ARG(way->transport));
+}
+
+/* The sender's own relayhost, else the one for all; what is not for elsewhere needs none. */
+static bool find_relayhost(struct policy *p, struct str sender, struct arena *arena, struct way *way)
+{
+	scoped_buf struct buf value = { 0 };
+	struct address s;
+	enum dict_result r = DICT_MISSING;
+
+	if (p->sender_relayhost.n > 0 && sender.n > 0 && address_take(p, sender, arena, &s))
+		r = address_find(p, &p->sender_relayhost, &s, FORM_FULL | FORM_PLAIN | FORM_DOMAIN, &value, NULL);
+	if (r == DICT_FOUND)
+		way->nexthop = arena_str(arena, str_trim(buf_str(&value)));
+	else if (p->relayhost.n > 0)
+		way->nexthop = p->relayhost;
+	return r != DICT_ERROR;
+}
+
+struct reply route_find(struct policy *p, const struct address *a, struct str sender, struct arena *arena, struct way *out)
 {
 	scoped_buf struct buf value = { 0 };
 	enum address_class class;
+	enum dict_result r = DICT_MISSING;
 
 	if (!decide_class(p, a->domain, &class))
 		return decide_trouble(a->whole);
-	*out = (struct way){ .transport = str_from(presets[class]), .nexthop = a->domain };
-	if (p->transport.n > 0) {
-		enum dict_result r = find_transport(p, a, &value);
-		if (r == DICT_ERROR)
-			return decide_trouble(a->whole);
-		if (r == DICT_FOUND && !take_transport(buf_str(&value), class, arena, out))
-			return reply_make(
-				451, 4, 3, 5,
-				"<%.*s>: transport_maps names '%.*s', which is none of local, virtual, relay, smtp",
-				STR_ARG(a->whole), STR_ARG(out->transport));
-	}
+	*out = (struct way){ .nexthop = a->domain };
+	if (!take_transport(preset(p, class), class, arena, out))
+		return unknown_transport(a, "the transport of its class", out);
+	if (p->transport.n > 0)
+		r = find_transport(p, a, &value);
+	if (r == DICT_ERROR)
+		return decide_trouble(a->whole);
+	struct str before = out->nexthop;
+	if (r == DICT_FOUND && !take_transport(buf_str(&value), class, arena, out))
+		return unknown_transport(a, "transport_maps", out);
+	bool own_way = r == DICT_FOUND && !str_eq(before, out->nexthop);
+	if (class == CLASS_OTHER && !own_way && str_eq(out->transport, STR("smtp")) && str_eq(out->nexthop, a->domain) &&
+	    !find_relayhost(p, sender, arena, out))
+		return decide_trouble(a->whole);
 	if (!find_user(p, a, arena, out))
 		return decide_trouble(a->whole);
 	return REPLY(250, 2, 0, 0, "Ok");

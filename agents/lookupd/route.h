@@ -8,7 +8,7 @@ struct way {
 	struct str transport, nexthop, user;
 };
 
-/* Texts in `arena`. Code 250, or why there is no way now. */
-struct reply route_find(struct policy *p, const struct address *a, struct arena *arena, struct way *out);
+/* Texts in `arena`. `sender`: of the message, for its relayhost. Code 250, or why there is no way now. */
+struct reply route_find(struct policy *p, const struct address *a, struct str sender, struct arena *arena, struct way *out);
 
 #endif

@@ -171,7 +171,8 @@ START_TEST(bounce_text)
 		{ .address = STR("bert@v.test"), .state = ENV_DELIVERED, .status = STR("2.0.0") },
 	};
 	struct env env = { .sender = STR("from@v.test"), .envid = STR("e1"), .recipients = rcpt, .n = 2 };
-	struct bounce b = { .host = STR("mail.test"),
+	struct bounce b = { .to = STR("from@v.test"),
+			    .host = STR("mail.test"),
 			    .date = STR("Sun, 22 Nov 2026 05:52:29 +0000"),
 			    .arrival_date = STR("Sun, 22 Nov 2026 05:52:00 +0000"),
 			    .env = &env,

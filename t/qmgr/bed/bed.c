@@ -45,6 +45,7 @@ void bed_run(struct bed *b, const char *const settings[])
 	b->smtpd = harness_client(&b->h, "smtpd", "smtp", b->authority);
 	b->lookupd = harness_server(&b->h, "lookupd");
 	b->local = harness_server(&b->h, "local");
+	b->smtp = harness_server(&b->h, "smtp");
 	listen_here(b);
 	ck_assert(harness_run(&b->h));
 }
@@ -58,6 +59,7 @@ void bed_stop(struct bed *b, bool by_kill)
 	close(b->smtpd);
 	close(b->lookupd);
 	close(b->local);
+	close(b->smtp);
 }
 
 void bed_free(struct bed *b)
@@ -143,13 +145,13 @@ uint32_t bed_send(struct bed *b, const struct commit *m)
 
 static bool add_route(struct str given, struct buf *list, struct strs *routes)
 {
-	bool far = str_ends(given, STR("@far.test"));
+	bool far = str_ends(given, STR("@far.test")) || str_ends(given, STR(".out.test"));
 	struct str rest = given, user = str_cut(&rest, '@');
 
 	if (!far && !str_ends(given, STR("@v.test")))
 		return false;
 	struct str parts[ROUTE_PARTS] = { given, given, far ? STR("smtp") : STR("virtual"),
-					  far ? STR("far.test") : STR(""), far ? STR("") : user };
+					  far ? rest : STR(""), far ? STR("") : user };
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
 		strs_add(list, routes, parts[i]);
 	return true;
@@ -205,6 +207,28 @@ void bed_deliver_as(struct bed *b, uint32_t serial, uint8_t result, const char *
 	struct delivered d = { result, str_from(status), str_from(text) };
 
 	ck_assert_int_eq(frame_send(b->local, &delivered_schema, true, serial, &d), 0);
+}
+
+uint32_t bed_transfer(struct bed *b, struct transfer *m)
+{
+	uint32_t serial = bed_take(b, b->smtp, &transfer_schema, m);
+
+	ck_assert_int_ge(m->content, 0);
+	close(m->content);
+	return serial;
+}
+
+void bed_transfer_as(struct bed *b, uint32_t serial, uint32_t n, bool reached, const char *class, const char *status, const char *text)
+{
+	scoped_buf struct buf raw = { 0 };
+	struct transferred t = { .reached = reached, .relay = STR("mx.far.test[192.0.2.25]:25") };
+
+	for (uint32_t i = 0; i < n; i++) {
+		strs_add(&raw, &t.results, str_from(class));
+		strs_add(&raw, &t.results, str_from(status));
+		strs_add(&raw, &t.results, str_from(text));
+	}
+	ck_assert_int_eq(frame_send(b->smtp, &transferred_schema, true, serial, &t), 0);
 }
 
 int bed_tool(struct bed *b)

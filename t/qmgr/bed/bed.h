@@ -15,7 +15,7 @@
 struct bed {
 	struct harness h;
 	const char *dir, *queue;
-	int smtpd, lookupd, local, listener;
+	int smtpd, lookupd, local, smtp, listener;
 	uint32_t authority;
 	uint32_t serial;
 	struct buf frame; /* backs the slices of the last message that was taken */
@@ -41,7 +41,7 @@ struct queue_id bed_id(struct bed *b);
 /* A commit of "Subject: x\n\nbody\n" to `to`, blanks between; its serial. Change fields of *m before bed_send. */
 void bed_commit(struct bed *b, const struct queue_id *id, const char *to, struct commit *m);
 uint32_t bed_send(struct bed *b, const struct commit *m);
-/* Plays lookupd once: user@v.test is virtual, user@far.test smtp, all else refused with 550. */
+/* Plays lookupd once: user@v.test is virtual, user@far.test smtp, user@NAME.out.test smtp by NAME, all else refused with 550. */
 void bed_route(struct bed *b);
 /* The code of the next answer to a commit. */
 uint16_t bed_code(struct bed *b);
@@ -50,6 +50,10 @@ struct queue_id bed_accept(struct bed *b, const char *to);
 /* The next delivery; answer it with bed_deliver_as. The content descriptor is closed. */
 uint32_t bed_delivery(struct bed *b, struct deliver *m);
 void bed_deliver_as(struct bed *b, uint32_t serial, uint8_t result, const char *status, const char *text);
+
+/* The next transfer to another host; answer it with bed_transfer_as, all recipients alike. The content descriptor is closed. */
+uint32_t bed_transfer(struct bed *b, struct transfer *m);
+void bed_transfer_as(struct bed *b, uint32_t serial, uint32_t n, bool reached, const char *class, const char *status, const char *text);
 
 /* A queue tool's connection, as this process. */
 int bed_tool(struct bed *b);

@@ -1,0 +1,3 @@
+#include "smtp/conf.h"
+
+CONF_DEFINE(smtp, SMTP_CONF)

@@ -5,6 +5,7 @@ import poplib
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import time
 
@@ -130,6 +131,31 @@ def test_missing_folders():
             run("chown", "-R", "tayori-queue:tayori-queue", f"{t.dir}/queue")
         until(lambda: t.ctl("tayori", "status", check=False).returncode == 0, 40, 0.2)
         t.send("a@b.test", ["bob@example.test"], b"Subject: x\r\n\r\n")
+
+
+def test_renewed_certificates():
+    """Certificate and key are replaced on disk: new connections get the new one, and who is connected stays so. Only root may read the key."""
+    with Instance(main="certificate_check_interval = 1s\n") as t:
+        tls = f"{t.dir}/tls"
+        assert not ROOT or (os.stat(f"{tls}/key.pem").st_uid, os.stat(f"{tls}/key.pem").st_mode & 0o077) == (0, 0)
+
+        def shown():
+            return ssl.get_server_certificate(("127.0.0.1", t.smtps))
+        first = shown()
+        old = t.smtp_client(t.submission, tls=True)
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost", "-days", "9",
+            "-addext", "subjectAltName=DNS:localhost", "-keyout", f"{tls}/key.new", "-out", f"{tls}/cert.new")
+        for name in "key", "cert":
+            os.rename(f"{tls}/{name}.new", f"{tls}/{name}.pem")
+
+        def renewed():
+            try:
+                return shown() != first
+            except OSError:
+                return False
+        until(renewed, 30, 0.2)
+        assert old.noop()[0] == 250
+        old.quit()
 
 
 def test_bad_certificates():

@@ -290,6 +290,7 @@ static void run_file(const char *file)
 	if (!f)
 		fail(&t, "%s", strerror(errno));
 	harness_begin(&t.harness, "smtpd");
+	harness_set(&t.harness, "smtpd_peername_lookup", "no");
 	peers_begin(&t.peers, &t.harness);
 	while ((n = getline(&line, &room, f)) > 0) {
 		struct str s = str_of(line, (size_t)n - (line[n - 1] == '\n'));

@@ -33,6 +33,10 @@ static inline struct lookupd_conf world_conf(void)
 		.mydomain = STR("example.com"),
 		.myorigin = STR("Example.com"),
 		.recipient_delimiter = STR("+-"),
+		.local_transport = STR("local"),
+		.virtual_transport = STR("virtual"),
+		.relay_transport = STR("relay"),
+		.default_transport = STR("smtp"),
 		.mydestination = STR("example.com, localhost inline:{ {mx.example.com=x} }"),
 		.local_recipient_maps = STR("proxy:unix:passwd.byname inline:{ {list+ext=x}, {hank@localhost=x} }"),
 		.alias_maps = STR(

@@ -17,7 +17,7 @@ static void run(struct world *w, uint32_t authority, const char *recipients, str
 
 	while (conf_list_next(&rest, &item))
 		strs_add(&raw, &given, item);
-	struct reply r = expand(&w->policy, authority, &given, &routes);
+	struct reply r = expand(&w->policy, authority, STR(""), &given, &routes);
 	buf_reset(out);
 	if (r.code != 250) {
 		buf_addf(out, "%d %s", r.code, r.text);
@@ -119,7 +119,7 @@ static const struct {
 } transports[] = {
 	{ "lmdb:/none", "hank", "451 <hank@example.com>: Temporary lookup failure" },
 	{ "inline:{ {example.com=uucp:x} }", "hank",
-	  "451 <hank@example.com>: transport_maps names 'uucp', which is none of local, virtual, relay, smtp" },
+	  "451 <hank@example.com>: transport_maps names 'uucp', which is none of local, virtual, relay, smtp, lmtp" },
 	{ "inline:{ {relay.example=smtp:[10.0.0.1]:2525} }", "a@relay.example",
 	  "a@relay.example/relay/[10.0.0.1]:2525/" },
 	{ "inline:{ {a@relay.example=:inner} }", "a+b@relay.example", "a+b@relay.example/relay/inner/" },

@@ -18,7 +18,7 @@ static void tell_client(const struct session *s, struct trace_received *t)
 	if (s->login[0] && conf->smtpd_hide_client)
 		return;
 	t->helo = str_from(s->helo);
-	t->client_name = STR("unknown");
+	t->client_name = str_from(s->name);
 	t->client_address = str_from(s->address);
 }
 

@@ -30,6 +30,7 @@ enum { SMTPD_TLS_NONE, SMTPD_TLS_MAY, SMTPD_TLS_ENCRYPT };
 	CONF(header_size_limit, size, "1M", "4K", "64M", "Refuse a message whose header is larger.")                     \
 	CONF(hopcount_limit, count, "50", "5", "1000", "Refuse a message with more Received headers: it runs in circles.") \
 	CONF(disable_vrfy_command, bool, "no", "", "", "Answer VRFY with 502; otherwise it is 252, which tells nothing either.") \
+	CONF(smtpd_peername_lookup, bool, "yes", "", "", "Look for the name of a client: the one of its address that leads back to it.") \
 	CONF(smtpd_hide_client, bool, "no", "", "", "Leave the client's name and address out of the Received header of submitted mail.")
 
 CONF_DECLARE(smtpd, SMTPD_CONF)

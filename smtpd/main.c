@@ -44,7 +44,7 @@ static void drain(struct run *run)
 	session_finish_all(run->state);
 }
 
-static const char *const servers[] = { "qmgr", "lookupd", "authd", "keyd", NULL };
+static const char *const servers[] = { "qmgr", "lookupd", "authd", "keyd", "resolverd", NULL };
 
 static const struct daemon smtpd = {
 	.name = "smtpd",

@@ -155,7 +155,7 @@ void qmgr_commit(struct session *s, void (*then)(struct session *s, struct reply
 		.sender = t->sender,
 		.recipients = t->recipients,
 		.flags = t->flags,
-		.client_name = STR("unknown"),
+		.client_name = str_from(s->name),
 		.client_address = str_from(s->address),
 		.helo = str_from(s->helo),
 		.protocol = str_from(session_protocol(s)),

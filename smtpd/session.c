@@ -13,6 +13,7 @@
 #include "io/fd.h"
 #include "log/words.h"
 #include "qmgr.h"
+#include "resolverd.h"
 #include "wire.h"
 
 struct client {
@@ -37,7 +38,8 @@ static void name_client(struct session *s, int fd)
 	s->uid = UINT32_MAX;
 	if (a.ss_family == AF_UNIX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0)
 		s->uid = who.uid;
-	snprintf(s->client, sizeof(s->client), "%s[%s]", a.ss_family == AF_UNIX ? "localhost" : "unknown", s->address);
+	snprintf(s->name, sizeof(s->name), "%s", a.ss_family == AF_UNIX ? "localhost" : "unknown");
+	snprintf(s->client, sizeof(s->client), "%s[%s]", s->name, s->address);
 }
 
 static struct str client_key(const struct session *s)
@@ -74,6 +76,7 @@ static void session_free(void *arg)
 
 	log_line(&smtpd->run->log, LOG_DETAIL, WORDS_DISCONNECT, s->client, s->commands, s->messages);
 	call_cancel(&s->call);
+	dns_cancel(&s->dns);
 	timer_stop(&s->delay);
 	session_reset(s);
 	if (s->sasl)
@@ -115,8 +118,13 @@ static void greet(struct session *s)
 		session_close(s, r);
 		return;
 	}
-	log_line(&s->smtpd->run->log, LOG_DETAIL, WORDS_CONNECT, s->client);
 	session_reply(s, r);
+}
+
+static void log_connect(struct session *s)
+{
+	if (!s->closing)
+		log_line(&s->smtpd->run->log, LOG_DETAIL, WORDS_CONNECT, s->client);
 }
 
 void session_start(struct smtpd *smtpd, int fd, unsigned service)
@@ -147,6 +155,20 @@ void session_start(struct smtpd *smtpd, int fd, unsigned service)
 		s->tls_started_now = false;
 	}
 	greet(s);
+	if (!s->closing && session_conf(s)->smtpd_peername_lookup)
+		resolverd_name(s);
+	else
+		log_connect(s);
+}
+
+void session_named(struct session *s)
+{
+	s->busy = false;
+	if (s->closing)
+		return;
+	log_connect(s);
+	stream_deadline(&s->stream, session_conf(s)->smtpd_timeout);
+	stream_resume(&s->stream);
 }
 
 void session_finish_all(struct smtpd *smtpd)

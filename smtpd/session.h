@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "conf.h"
+#include "dns/dns.h"
 #include "io/stream.h"
 #include "ipc/channel.h"
 #include "mail/header.h"
@@ -87,7 +88,10 @@ struct session {
 	bool esmtp, busy, closing, tls, tls_logged, refused;
 	bool tls_started_now; /* the input buffer is gone: nothing to consume */
 	char address[SESSION_ADDRESS_MAX];	   /* "192.0.2.1", "2001:db8::1", "local" */
-	char client[SESSION_ADDRESS_MAX + 16];	   /* "unknown[192.0.2.1]", for the log */
+	char client[SESSION_ADDRESS_MAX + SESSION_NAME_MAX + 4]; /* "unknown[192.0.2.1]", for the log */
+	char name[SESSION_NAME_MAX];		   /* as the DNS has it, or "unknown" */
+	char candidate[SESSION_NAME_MAX];	   /* while it is looked for */
+	struct dns_question dns;
 	char helo[SESSION_NAME_MAX];
 	char login[SESSION_NAME_MAX];		   /* canonical user, empty: not logged in */
 	char method[16];			   /* of the login */
@@ -123,6 +127,8 @@ void session_reset(struct session *s);
 /* "ESMTPSA" and its like (RFC 3848). */
 const char *session_protocol(const struct session *s);
 void session_log_tls(struct session *s);
+/* The client's name is known; commands are taken from now on. */
+void session_named(struct session *s);
 /* TLS begins; what the client sent in clear is thrown away and the dialogue starts anew. */
 void session_start_tls(struct session *s);
 

@@ -1,6 +1,6 @@
 # Manual pages: those beside the code, with the parameters of each daemon from its declarations.
 #	cmake -D SOURCE=... -D OUT=... -D POSTCONF=... -P manuals.cmake
-file(GLOB_RECURSE pages ${SOURCE}/master/*.[158] ${SOURCE}/smtpd/*.8 ${SOURCE}/qmgr/*.8 ${SOURCE}/local/*.8
+file(GLOB_RECURSE pages ${SOURCE}/master/*.[158] ${SOURCE}/smtpd/*.8 ${SOURCE}/qmgr/*.8 ${SOURCE}/smtp/*.8 ${SOURCE}/local/*.8
 	${SOURCE}/pop3d/*.8 ${SOURCE}/imapd/*.8 ${SOURCE}/agents/*.8 ${SOURCE}/ctl/*.1 ${SOURCE}/etc/*.5 ${SOURCE}/etc/*.7)
 foreach(page ${pages})
 	get_filename_component(name ${page} NAME_WE)

@@ -59,6 +59,7 @@ struct env {
 	int64_t next_try_us;
 	uint32_t attempts;
 	bool held;
+	bool warned;	   /* the sender was told that it is late */
 	bool acknowledged; /* something was recorded after the commit, so the client has its 250 */
 	struct env_recipient *recipients;
 	uint32_t n;
@@ -81,6 +82,7 @@ bool env_put_result(const struct queue_id *id, uint32_t recipient, enum env_stat
 		    struct str status, struct str text, struct buf *out);
 bool env_put_schedule(const struct queue_id *id, int64_t next_try_us, uint32_t attempts, struct buf *out);
 bool env_put_hold(const struct queue_id *id, bool held, struct buf *out);
+bool env_put_warned(const struct queue_id *id, struct buf *out);
 /*
  * The recipients `old` (numbers) of `env` become ENV_REPLACED, and `fresh` get the next numbers, pending: all of this
  * or, after a crash, nothing. False also when an old one does not exist or the total would pass the limit.

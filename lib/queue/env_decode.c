@@ -57,8 +57,9 @@ static bool fold_head(struct fold *f, struct record_reader *r)
 	uint8_t marks = record_get_u8(r);
 	env->held = marks & MARK_HELD;
 	env->acknowledged = marks & MARK_ACKNOWLEDGED;
+	env->warned = marks & MARK_WARNED;
 	f->owed = record_get_u32(r);
-	if (f->owed == 0 || f->owed > ENV_RECIPIENTS_MAX || marks > (MARK_HELD | MARK_ACKNOWLEDGED))
+	if (f->owed == 0 || f->owed > ENV_RECIPIENTS_MAX || marks > (MARK_HELD | MARK_ACKNOWLEDGED | MARK_WARNED))
 		return err_set(f->err, "bad head");
 	return true;
 }
@@ -124,6 +125,12 @@ static bool fold_hold(struct fold *f, struct record_reader *r)
 	return held <= 1 || err_set(f->err, "bad hold");
 }
 
+static bool fold_warned(struct fold *f, struct record_reader *r)
+{
+	f->env->warned = true;
+	return record_get_u8(r) == 1 || err_set(f->err, "bad mark");
+}
+
 static bool fold_replace(struct fold *f, struct record_reader *r)
 {
 	f->owed = record_get_u32(r);
@@ -145,6 +152,7 @@ static const struct {
 	[ENV_HEAD] = { fold_head, FIRST },     [ENV_RECIPIENTS] = { fold_recipients, OWED },
 	[ENV_RESULT] = { fold_result, LATER }, [ENV_SCHEDULE] = { fold_schedule, LATER },
 	[ENV_HOLD] = { fold_hold, LATER },     [ENV_REPLACE] = { fold_replace, LATER },
+	[ENV_WARNED] = { fold_warned, LATER },
 };
 
 static bool fold_record(struct fold *f, const struct record *record, bool first)

@@ -28,7 +28,8 @@ static bool put_head(const struct env *env, struct buf *out)
 	record_put_u32(&w, env->content_crc);
 	record_put_u64(&w, (uint64_t)env->next_try_us);
 	record_put_u32(&w, env->attempts);
-	record_put_u8(&w, (uint8_t)((env->held ? MARK_HELD : 0) | (env->acknowledged ? MARK_ACKNOWLEDGED : 0)));
+	record_put_u8(&w, (uint8_t)((env->held ? MARK_HELD : 0) | (env->acknowledged ? MARK_ACKNOWLEDGED : 0) |
+				   (env->warned ? MARK_WARNED : 0)));
 	record_put_u32(&w, env->n);
 	return record_finish(&w, ENV_HEAD);
 }
@@ -79,6 +80,14 @@ bool env_put_hold(const struct queue_id *id, bool held, struct buf *out)
 
 	record_put_u8(&w, held);
 	return record_finish(&w, ENV_HOLD);
+}
+
+bool env_put_warned(const struct queue_id *id, struct buf *out)
+{
+	struct record_writer w = record_start(out, seed_of(id));
+
+	record_put_u8(&w, 1);
+	return record_finish(&w, ENV_WARNED);
 }
 
 static bool put_replace(const struct env *env, const uint32_t *old, uint32_t n_old, uint32_t n_fresh, struct buf *out)

@@ -108,6 +108,12 @@ static bool add(scmp_filter_ctx ctx, uint32_t action, const char *name, unsigned
 static bool add_net(scmp_filter_ctx ctx)
 {
 	static const int families[] = { AF_INET, AF_INET6 }, kinds[] = { SOCK_STREAM, SOCK_DGRAM };
+	/* libraries set what they like of the old and plain options; behind them come devices, filters, firewalls, ULPs */
+	static const int below[][2] = { { SOL_SOCKET, SO_BINDTODEVICE },
+					{ IPPROTO_TCP, TCP_ULP },
+					{ IPPROTO_IP, IP_MULTICAST_IF },
+					{ IPPROTO_IPV6, 64 } };
+	static const int more[][2] = { { SOL_SOCKET, SO_SNDBUFFORCE }, { SOL_SOCKET, SO_RCVBUFFORCE }, { IPPROTO_IPV6, IPV6_TCLASS } };
 	bool ok = true;
 
 	for (size_t f = 0; f < COUNT(families); f++)
@@ -116,7 +122,11 @@ static bool add_net(scmp_filter_ctx ctx)
 				  ARGS(EQUALS(0, families[f]), { 1, SCMP_CMP_MASKED_EQ, 0xff, (scmp_datum_t)kinds[k] }));
 	ok &= add(ctx, SCMP_ACT_ALLOW, "sendto", 0, NULL);
 	ok &= add(ctx, SCMP_ACT_ALLOW, "sendmsg", 0, NULL);
-	ok &= add(ctx, SCMP_ACT_ALLOW, "setsockopt", 0, NULL);
+	for (size_t i = 0; i < COUNT(below); i++)
+		ok &= add(ctx, SCMP_ACT_ALLOW, "setsockopt",
+			  ARGS(EQUALS(1, below[i][0]), { 2, SCMP_CMP_LT, (scmp_datum_t)below[i][1], 0 }));
+	for (size_t i = 0; i < COUNT(more); i++)
+		ok &= add(ctx, SCMP_ACT_ALLOW, "setsockopt", ARGS(EQUALS(1, more[i][0]), EQUALS(2, more[i][1])));
 	return ok && add(ctx, SCMP_ACT_ALLOW, "shutdown", 0, NULL);
 }
 

@@ -52,8 +52,9 @@ enum authority {
 #define RELOADED_FIELDS(F) F(bool, ok) F(str, text)
 /* master -> daemon: finish what is begun, then exit. */
 #define DRAIN_FIELDS(F) F(u32, most_ms)
-/* master -> daemon, in tests only: shift both clocks. */
+/* master -> daemon, in tests only: shift both clocks; answered when it is done. */
 #define CLOCK_FIELDS(F) F(i64, ms)
+#define CLOCK_TOLD_FIELDS(F) F(bool, ok)
 
 /* ---- any daemon -> logd: never answered, dropped when logd does not keep up ---- */
 #define LOG_LINE_FIELDS(F) F(u8, severity) F(u32, dropped) F(str, text)
@@ -230,6 +231,7 @@ enum { TASK_OK, TASK_WRONG /* something is wrong with the mailbox, or the answer
 	M(reloaded, RELOADED_FIELDS)                                                                                   \
 	M(drain, DRAIN_FIELDS)                                                                                         \
 	M(clock_by, CLOCK_FIELDS)                                                                                      \
+	M(clock_told, CLOCK_TOLD_FIELDS)                                                                               \
 	M(log_line, LOG_LINE_FIELDS)                                                                                   \
 	M(key_chain, KEY_CHAIN_FIELDS)                                                                                 \
 	M(key_chain_answer, KEY_CHAIN_ANSWER_FIELDS)                                                                   \

@@ -109,6 +109,11 @@ void mbox_fresh_add(const struct mbox_folder *f, struct str stem, int fd, int64_
 	write_record(f, buf_str(&record));
 }
 
+void mbox_fresh_drop(const struct mbox_folder *f)
+{
+	unlinkat(f->dir, FRESH, 0);
+}
+
 void mbox_fresh_take(const struct mbox_folder *f, struct mbox_fresh *out)
 {
 	char aside[40];
@@ -119,7 +124,7 @@ void mbox_fresh_take(const struct mbox_folder *f, struct mbox_fresh *out)
 		return;
 	scoped_fd int fd = mbox_file_open(f->tmp, aside, O_RDONLY);
 	unlinkat(f->tmp, aside, 0);
-	out->bytes.limit = 2 * MBOX_FRESH_BYTES_MAX;
+	out->bytes.limit = MBOX_FRESH_BYTES_MAX + (MBOX_FRESH_BYTES_MAX >> 2); /* writers at the same time pass it by a record each */
 	if (fd >= 0 && fd_read_rest(fd, &out->bytes) == 0)
 		mbox_fresh_parse(buf_str(&out->bytes), out);
 }

@@ -11,12 +11,15 @@
 #include "base/hash.h"
 #include "mbox/folder.h"
 
-enum { MBOX_FRESH_BYTES_MAX = 4 << 20, MBOX_FRESH_MESSAGE_MAX = 1 << 20, MBOX_FRESH_TEXT_MAX = 1 << 16 };
+enum { MBOX_FRESH_BYTES_MAX = 64 << 20, MBOX_FRESH_MESSAGE_MAX = 1 << 20, MBOX_FRESH_TEXT_MAX = 1 << 16 };
 
 struct mbox_fresh_texts {
 	int64_t size; /* of the message, in octets of its file */
 	struct str stem, envelope, structure;
 };
+
+/* The folder has become empty: no record is of use any more. Who only has POP3 clients would keep them for ever. */
+void mbox_fresh_drop(const struct mbox_folder *f);
 
 /* Adds a record for the message in `fd` that will be called `stem`. Should it fail, nothing is missing. */
 void mbox_fresh_add(const struct mbox_folder *f, struct str stem, int fd, int64_t size);

@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "io/fd.h"
+#include "mbox/fresh.h"
 #include "mbox/inner.h"
 
 /* Takes over where the message lies now. The name is copied: `at` goes with its list. */
@@ -81,6 +82,14 @@ static enum mbox_result remove_one(struct mbox *m, size_t i, struct err *err)
 	return MBOX_OK;
 }
 
+static bool is_empty(const struct mbox *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (!m->messages[i].gone)
+			return false;
+	return true;
+}
+
 enum mbox_result mbox_remove(struct mbox *m, const size_t *list, size_t n, struct err *err)
 {
 	const struct mbox_folder *f = &m->inner->folder;
@@ -93,5 +102,7 @@ enum mbox_result mbox_remove(struct mbox *m, const size_t *list, size_t n, struc
 	}
 	if (n > 0 && (fsync(f->cur) < 0 || fsync(f->new) < 0) && !first)
 		first = mbox_failed(err, "cannot flush the folder");
+	if (n > 0 && is_empty(m))
+		mbox_fresh_drop(f);
 	return first;
 }

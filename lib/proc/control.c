@@ -337,10 +337,10 @@ static void on_clock(struct channel *ch, uint32_t serial, void *message)
 	struct run *run = run_of(ch);
 	const struct clock_by *m = message;
 
-	(void)serial;
 	if (!run->inner->test)
 		run_fatal(run, "the clock is shifted in tests only");
 	clock_shift(m->ms);
+	channel_answer(ch, serial, &clock_told_schema, &(struct clock_told){ true });
 }
 
 static void on_who(struct channel *ch, uint32_t serial, void *message)

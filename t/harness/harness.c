@@ -293,9 +293,13 @@ bool harness_reload(struct harness *h)
 
 void harness_shift(struct harness *h, int64_t ms)
 {
-	tell(h, &clock_by_schema, &(struct clock_by){ ms });
+	scoped_buf struct buf frame = { 0 };
+	struct clock_told told;
+
 	/* the daemon reads its channels in no certain order: what is asked next shall find the clock shifted */
-	usleep(20000);
+	must(frame_send(h->control, &clock_by_schema, false, 1, &(struct clock_by){ ms }) == 0 &&
+		     expect(h, &clock_told_schema, &frame, &told),
+	     "clock");
 }
 
 bool harness_logged(struct harness *h, const char *text, int64_t ms)

@@ -20,6 +20,9 @@
 #include "conf/conf.h"
 #include "house/house.h"
 
+/* What must come is waited for so long: machines and disks stall. */
+enum { HARNESS_PATIENCE_MS = 60000 };
+
 struct harness {
 	const struct house_daemon *daemon;
 	pid_t pid;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "io/fd.h"
 #include "qmgr/bed/bed.h"
 
@@ -39,7 +40,7 @@ START_TEST(on_disk_before_the_answer)
 	ck_assert(!d.again && d.number == 0 && d.size == m.size);
 	bed_deliver_as(&b, serial, DELIVERY_DONE, "2.0.0", "delivered to maildir");
 	bed_await_files(&b, 0);
-	ck_assert(harness_logged(&b.h, ": removed", 1000));
+	ck_assert(harness_logged(&b.h, ": removed", HARNESS_PATIENCE_MS));
 	ck_assert_uint_eq(bed_files(&b, "new") + bed_files(&b, "cur"), 0);
 	finish(&b);
 }
@@ -146,7 +147,7 @@ START_TEST(transports)
 		ck_assert_uint_eq(bed_code(&b), rows[i].code);
 		ck_assert_uint_eq(bed_files(&b, "env"), rows[i].code == 250);
 		if (rows[i].code == 250)
-			ck_assert(harness_logged(&b.h, "deferred transport", 2000));
+			ck_assert(harness_logged(&b.h, "deferred transport", HARNESS_PATIENCE_MS));
 		finish(&b);
 	}
 }
@@ -207,8 +208,9 @@ START_TEST(spooled)
 	close(b.smtpd);
 	b.smtpd = harness_client(&b.h, "smtpd", "smtp", AUTHORITY_MX);
 	bed_id(&b);
-	for (int i = 0; i < 100 && bed_files(&b, "tmp") > 0; i++)
-		usleep(10000);
+	int64_t until = clock_mono_ms() + HARNESS_PATIENCE_MS;
+	while (bed_files(&b, "tmp") > 0 && clock_mono_ms() < until)
+		usleep(5000);
 	ck_assert_uint_eq(bed_files(&b, "tmp"), 0);
 	finish(&b);
 }

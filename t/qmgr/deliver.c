@@ -37,7 +37,7 @@ START_TEST(local_dies)
 	ck_assert(!d.again);
 	close(b.local);
 	b.local = harness_server(&b.h, "local");
-	ck_assert(harness_logged(&b.h, "ended without a result", 2000));
+	ck_assert(harness_logged(&b.h, "ended without a result", HARNESS_PATIENCE_MS));
 	ck_assert(bed_silent(b.local, 300));
 	deliver_one(&b, "anna", true);
 	bed_await_files(&b, 0);
@@ -58,10 +58,8 @@ START_TEST(deferred_and_retried)
 		uint32_t serial = bed_delivery(&b, &d);
 		ck_assert(!d.again);
 		bed_deliver_as(&b, serial, DELIVERY_DEFERRED, "4.2.2", "mailbox full");
-		ck_assert(harness_logged(&b.h, "dsn=4.2.2, status=deferred (mailbox full)", 1000));
-		for (int k = 0; k < 100 && bed_files(&b, "cur") == 0; k++)
-			usleep(10000);
-		usleep(20000);
+		ck_assert(harness_logged(&b.h, "dsn=4.2.2, status=deferred (mailbox full)", HARNESS_PATIENCE_MS));
+		bed_rest(&b);
 		harness_shift(&b.h, waits[i] * MINUTES - 10000);
 		ck_assert(bed_silent(b.local, 100));
 		harness_shift(&b.h, 11000);
@@ -88,9 +86,7 @@ START_TEST(some_recipients)
 	bed_deliver_as(&b, serial[0], DELIVERY_DONE, "2.0.0", "ok");
 	bed_deliver_as(&b, serial[1], DELIVERY_DEFERRED, "4.2.2", "full");
 	bed_deliver_as(&b, serial[2], DELIVERY_DONE, "2.0.0", "ok");
-	for (int k = 0; k < 100 && bed_files(&b, "cur") == 0; k++)
-		usleep(10000);
-	usleep(50000);
+	bed_rest(&b);
 	/* what was delivered is on disk: only bert is left after a crash */
 	bed_stop(&b, true);
 	bed_run(&b, NULL);
@@ -164,7 +160,7 @@ static void take_bounce(struct bed *b, const char *says)
 	ck_assert_ptr_nonnull(strstr(buf_cstr(&text), "Content-Type: message/rfc822\n\nSubject: x\n\nbody\n")); /* it is small */
 	/* that one fails too: nobody is told */
 	bed_deliver_as(b, serial, DELIVERY_FAILED, "5.1.1", "nobody");
-	ck_assert(harness_logged(&b->h, "without a sender dropped", 2000));
+	ck_assert(harness_logged(&b->h, "without a sender dropped", HARNESS_PATIENCE_MS));
 }
 
 START_TEST(failed_is_returned)
@@ -196,8 +192,8 @@ START_TEST(bounce_waits_for_lookupd)
 	ck_assert_uint_eq(r.authority, AUTHORITY_LOCAL);
 	struct route_answer later = { .code = 451, .status = STR("4.3.0"), .text = STR("not now") };
 	frame_send(b.lookupd, &route_answer_schema, true, serial, &later);
-	ck_assert(harness_logged(&b.h, "cannot be told now", 2000));
-	usleep(100000);
+	ck_assert(harness_logged(&b.h, "cannot be told now", HARNESS_PATIENCE_MS));
+	bed_rest(&b);
 	bed_stop(&b, true);
 	bed_run(&b, NULL);
 	harness_shift(&b.h, 6 * MINUTES);
@@ -216,10 +212,11 @@ START_TEST(given_up)
 	bed_run(&b, (const char *const[]){ "maximal_queue_lifetime", "1h", NULL });
 	bed_accept(&b, "anna@v.test");
 	bed_deliver_as(&b, bed_delivery(&b, &d), DELIVERY_DEFERRED, "4.2.2", "full");
-	usleep(200000);
+	ck_assert(harness_logged(&b.h, "status=deferred", HARNESS_PATIENCE_MS));
+	bed_rest(&b);
 	harness_shift(&b.h, 61 * MINUTES);
 	bed_deliver_as(&b, bed_delivery(&b, &d), DELIVERY_DEFERRED, "4.2.2", "full");
-	ck_assert(harness_logged(&b.h, "status=expired, returned to sender", 2000));
+	ck_assert(harness_logged(&b.h, "status=expired, returned to sender", HARNESS_PATIENCE_MS));
 	take_bounce(&b, "delivery time expired: full");
 	bed_await_files(&b, 0);
 	finish(&b);
@@ -240,7 +237,7 @@ START_TEST(damaged_is_kept)
 	scoped_fd int fd = open(path, O_RDWR);
 	ck_assert_int_eq(pwrite(fd, "!", 1, 30), 1);
 	bed_run(&b, NULL);
-	ck_assert(harness_logged(&b.h, "damaged, kept and not delivered", 1000));
+	ck_assert(harness_logged(&b.h, "damaged, kept and not delivered", HARNESS_PATIENCE_MS));
 	deliver_one(&b, "bert", true);
 	bed_await_files(&b, 1);
 	finish(&b);
@@ -324,8 +321,8 @@ START_TEST(deferred_transport)
 	bed_make(&b);
 	bed_run(&b, (const char *const[]){ "defer_transports", "virtual", NULL });
 	bed_accept(&b, "anna@v.test");
-	ck_assert(harness_logged(&b.h, "deferred transport", 2000));
-	usleep(100000);
+	ck_assert(harness_logged(&b.h, "deferred transport", HARNESS_PATIENCE_MS));
+	bed_rest(&b);
 	harness_set(&b.h, "defer_transports", "");
 	ck_assert(harness_reload(&b.h));
 	ck_assert(bed_silent(b.local, 50));

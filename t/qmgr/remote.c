@@ -26,12 +26,12 @@ START_TEST(nonsense_is_not_believed)
 	bed_accept(&b, "a@far.test b@far.test");
 	uint32_t serial = bed_transfer(&b, &t);
 	bed_transfer_as(&b, serial, 1, true, "2", "2.0.0", "one result for two");
-	ck_assert(harness_logged(&b.h, "ended without a result", 5000));
+	ck_assert(harness_logged(&b.h, "ended without a result", HARNESS_PATIENCE_MS));
 	/* tried again soon, not bounced and not done */
 	harness_shift(&b.h, 2000);
 	serial = bed_transfer(&b, &t);
 	bed_transfer_as(&b, serial, 2, true, "9", "x", "what is that");
-	ck_assert(harness_logged(&b.h, "status=deferred", 5000));
+	ck_assert(harness_logged(&b.h, "status=deferred", HARNESS_PATIENCE_MS));
 	ck_assert_uint_eq(bed_files(&b, "env"), 1);
 	finish(&b);
 }
@@ -55,7 +55,7 @@ START_TEST(one_next_hop_one_transfer)
 	}
 	ck_assert(seen[1] == 1 && seen[2] == 2);
 	bed_await_files(&b, 0);
-	ck_assert(harness_logged(&b.h, "relay=mx.far.test[192.0.2.25]:25", 5000));
+	ck_assert(harness_logged(&b.h, "relay=mx.far.test[192.0.2.25]:25", HARNESS_PATIENCE_MS));
 	finish(&b);
 }
 END_TEST
@@ -85,12 +85,12 @@ START_TEST(window_grows_and_shrinks)
 	/* nobody there, three times in a row: dead, and nothing more is tried */
 	for (int i = 0; i < 3; i++)
 		bed_transfer_as(&b, serials[i], 1, false, "4", "4.4.1", "connect to mx.far.test[192.0.2.25]:25: Connection refused");
-	ck_assert(harness_logged(&b.h, "does not answer: its mail waits", 5000));
-	ck_assert(harness_logged(&b.h, "delivery temporarily suspended: connect to", 5000));
+	ck_assert(harness_logged(&b.h, "does not answer: its mail waits", HARNESS_PATIENCE_MS));
+	ck_assert(harness_logged(&b.h, "delivery temporarily suspended: connect to", HARNESS_PATIENCE_MS));
 	ck_assert(bed_silent(b.smtp, 200));
 	bed_accept(&b, "late@far.test");
 	ck_assert(bed_silent(b.smtp, 200));
-	ck_assert(harness_logged(&b.h, "to=<late@far.test>", 5000));
+	ck_assert(harness_logged(&b.h, "to=<late@far.test>", HARNESS_PATIENCE_MS));
 	/* and tried again as at first */
 	harness_shift(&b.h, 310000);
 	for (int i = 0; i < 2; i++)
@@ -150,7 +150,7 @@ START_TEST(late_is_told_once)
 	begin(&b, (const char *const[]){ "delay_warning_time", "1h", "bounce_size_limit", "0", NULL });
 	bed_accept(&b, "a@far.test");
 	bed_transfer_as(&b, bed_transfer(&b, &t), 1, true, "4", "4.2.1", "later");
-	ck_assert(harness_logged(&b.h, "status=deferred", 5000));
+	ck_assert(harness_logged(&b.h, "status=deferred", HARNESS_PATIENCE_MS));
 	harness_shift(&b.h, 3700000);
 	bed_transfer_as(&b, bed_transfer(&b, &t), 1, true, "4", "4.2.1", "later still");
 	take_report(&b, "from@v.test", &text);
@@ -197,7 +197,7 @@ START_TEST(no_bounce_of_a_bounce)
 			/* and that one, undeliverable too, is the end of it */
 			bed_transfer_as(&b, bed_transfer(&b, &t), 1, true, "5", "5.1.1", "no");
 		}
-		ck_assert(harness_logged(&b.h, "undeliverable mail without a sender dropped", 5000));
+		ck_assert(harness_logged(&b.h, "undeliverable mail without a sender dropped", HARNESS_PATIENCE_MS));
 		bed_await_files(&b, 0);
 		finish(&b);
 	}
@@ -211,13 +211,14 @@ START_TEST(progress_is_kept)
 	struct transfer t;
 
 	begin(&b, NULL);
-	bed_accept(&b, "a@one.out.test b@two.out.test");
+	struct queue_id id = bed_accept(&b, "a@one.out.test b@two.out.test");
 	uint32_t first = bed_transfer(&b, &t);
 	bool one = str_eq(t.nexthop, STR("one.out.test"));
 	bed_transfer(&b, &t);
+	off_t before = bed_env_bytes(&b, &id);
 	bed_transfer_as(&b, first, 1, true, "2", "2.0.0", "ok");
-	ck_assert(harness_logged(&b.h, "status=sent", 5000));
-	usleep(200000); /* the flush */
+	ck_assert(harness_logged(&b.h, "status=sent", HARNESS_PATIENCE_MS));
+	bed_await_progress(&b, &id, before);
 	bed_stop(&b, true);
 	bed_run(&b, NULL);
 	bed_transfer(&b, &t);

@@ -51,9 +51,8 @@ START_TEST(hold_list_release)
 	b.authority = AUTHORITY_SUBMISSION;
 	bed_run(&b, far_waits);
 	struct queue_id id = bed_accept(&b, "anna@far.test");
-	usleep(100000);
 	bed_accept(&b, "bert@far.test carl@far.test");
-	usleep(100000);
+	bed_rest(&b);
 	ck_assert_uint_eq(bed_act(&b, "hold", id.text).count, 1);
 	scoped_fd int fd = bed_tool(&b);
 	ck_assert_uint_eq(list(&b, fd, STR(""), 100, &states, last), 2);
@@ -65,7 +64,7 @@ START_TEST(hold_list_release)
 	ck_assert_str_eq(buf_cstr(&states), "deferred:2 ");
 	/* flush passes the held one; a restart keeps it held */
 	ck_assert_uint_eq(bed_act(&b, "flush", "ALL").count, 1);
-	usleep(100000);
+	bed_rest(&b);
 	bed_stop(&b, true);
 	fd_close(&fd);
 	bed_run(&b, far_waits);
@@ -75,7 +74,7 @@ START_TEST(hold_list_release)
 	ck_assert_uint_eq(bed_act(&b, "release", "ALL").count, 1);
 	ck_assert_uint_eq(bed_act(&b, "flush", "site:FAR.test").count, 2);
 	ck_assert_uint_eq(bed_act(&b, "flush", "site:other.test").count, 0);
-	usleep(100000);
+	bed_rest(&b);
 	/* requeued: the tables now say that anna is here */
 	frame_send(fd, &queue_act_schema, false, 1, &(struct queue_act){ STR("requeue"), queue_id_str(&id) });
 	struct route r;
@@ -150,6 +149,7 @@ START_TEST(read_and_errors)
 	b.authority = AUTHORITY_SUBMISSION;
 	bed_run(&b, far_waits);
 	struct queue_id id = bed_accept(&b, "anna@far.test");
+	bed_rest(&b);
 	scoped_fd int fd = bed_tool(&b);
 	frame_send(fd, &queue_read_schema, false, 1, &(struct queue_read){ queue_id_str(&id) });
 	bed_answer(&b, fd, &queue_content_schema, &c);
@@ -190,7 +190,7 @@ START_TEST(many)
 	bed_run(&b, far_waits);
 	for (int i = 0; i < N; i++)
 		bed_accept(&b, "a@far.test");
-	usleep(300000);
+	bed_rest(&b);
 	ck_assert_uint_eq(bed_act(&b, "hold", "ALL").count, N);
 	scoped_fd int fd = bed_tool(&b);
 	do {

@@ -18,7 +18,7 @@
 #include "ipc/messages.h"
 #include "unit.h"
 
-enum { WAIT_MS = 10000 };
+enum { WAIT_MS = HARNESS_PATIENCE_MS };
 #define BODY "Subject: x\n\n.dot\nline\n"
 
 /* ---- the remote host: a script of lines "S text", "C prefix", "X" (hang up), "W" (say nothing more), "M" (take a message), "B" (wait for an octet) ---- */
@@ -478,7 +478,7 @@ START_TEST(bad_transfers)
 	for (size_t i = 0; i < COUNT(to); i++) {
 		begin(&b, NULL);
 		send_transfer(&b, 1, "smtp", "[127.0.0.1]", to[i]);
-		ck_assert(harness_logged(&b.h, "a transfer that makes no sense", 5000));
+		ck_assert(harness_logged(&b.h, "a transfer that makes no sense", HARNESS_PATIENCE_MS));
 		finish(&b);
 	}
 }

@@ -34,7 +34,7 @@
 #include "io/fd.h"
 #include "talk/peers.h"
 
-enum { WAIT_MS = 10000 };
+enum { WAIT_MS = HARNESS_PATIENCE_MS };
 
 struct talk {
 	const char *file;

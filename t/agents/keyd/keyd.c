@@ -174,8 +174,8 @@ START_TEST(broken_files)
 	snprintf(certs, sizeof(certs), "%s rsa.crt", broken[_i].certs);
 	snprintf(keys, sizeof(keys), "%s rsa.key", broken[_i].keys ? broken[_i].keys : broken[_i].certs);
 	start(&t, certs, keys);
-	ck_assert_msg(harness_logged(&t.h, broken[_i].said, 1000), "%s", buf_cstr(&t.h.log));
-	ck_assert(harness_logged(&t.h, "this certificate is not used", 1000));
+	ck_assert_msg(harness_logged(&t.h, broken[_i].said, HARNESS_PATIENCE_MS), "%s", buf_cstr(&t.h.log));
+	ck_assert(harness_logged(&t.h, "this certificate is not used", HARNESS_PATIENCE_MS));
 	ck_assert(chain(&t, 0).found && !chain(&t, 1).found);
 	close_scene(&t);
 }
@@ -193,10 +193,10 @@ START_TEST(warnings)
 	snprintf(path, sizeof(path), "%s/old.key", t.folder);
 	ck_assert_int_eq(chmod(path, 0644), 0);
 	start(&t, "old.crt other.crt rsa.crt", "old.key other.key");
-	ck_assert(harness_logged(&t.h, "old.crt: the certificate has expired", 1000));
-	ck_assert(harness_logged(&t.h, "old.key: everybody can read this key", 1000));
-	ck_assert(harness_logged(&t.h, "other.crt: a certificate before it has a key of the same sort", 1000));
-	ck_assert(harness_logged(&t.h, "rsa.crt: tls_key_file names no key for it", 1000));
+	ck_assert(harness_logged(&t.h, "old.crt: the certificate has expired", HARNESS_PATIENCE_MS));
+	ck_assert(harness_logged(&t.h, "old.key: everybody can read this key", HARNESS_PATIENCE_MS));
+	ck_assert(harness_logged(&t.h, "other.crt: a certificate before it has a key of the same sort", HARNESS_PATIENCE_MS));
+	ck_assert(harness_logged(&t.h, "rsa.crt: tls_key_file names no key for it", HARNESS_PATIENCE_MS));
 	ck_assert(chain(&t, 0).found && !chain(&t, 1).found);
 	close_scene(&t);
 }
@@ -330,7 +330,7 @@ START_TEST(hostile_client)
 	start(&t, "a.crt", "a.key");
 	ck_assert_int_eq(frame_send(bad, &log_line_schema, false, 1, &(struct log_line){ .text = STR("x") }), 0);
 	ck_assert_int_eq(read(bad, &c, 1), 0);
-	ck_assert(harness_logged(&t.h, "pop3d (pop3) sent what it may not", 1000));
+	ck_assert(harness_logged(&t.h, "pop3d (pop3) sent what it may not", HARNESS_PATIENCE_MS));
 	ck_assert(chain(&t, 0).found);
 	close(bad);
 	close_scene(&t);

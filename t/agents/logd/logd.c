@@ -372,7 +372,7 @@ START_TEST(to_syslog)
 	/* syslogd ends: so does logd, to be started with a new one */
 	close(syslog);
 	say(t.client, "into the void", 0);
-	ck_assert(harness_logged(&t.h, "syslog is gone", 5000));
+	ck_assert(harness_logged(&t.h, "syslog is gone", HARNESS_PATIENCE_MS));
 	ck_assert_int_eq(harness_end(&t.h), 1);
 	harness_rmdir(t.folder);
 	fd_close(&t.client);

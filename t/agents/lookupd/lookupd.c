@@ -129,7 +129,7 @@ START_TEST(missing_table)
 	begin(&s);
 	harness_set(&s.h, "virtual_alias_maps", arena_printf(&s.arena, "texthash:%s/later", s.folder));
 	ck_assert(harness_run(&s.h));
-	ck_assert(harness_logged(&s.h, "later: cannot be opened: No such file or directory", 5000));
+	ck_assert(harness_logged(&s.h, "later: cannot be opened: No such file or directory", HARNESS_PATIENCE_MS));
 	ck_assert_int_eq(recipient(s.mx, "", "alice@virt.example"), 451);
 	ck_assert_int_eq(route(s.qmgr, AUTHORITY_MX, "alice@virt.example"), 451);
 	harness_write(s.folder, "later", STR(""));
@@ -165,7 +165,7 @@ START_TEST(reloading_accounts)
 	begin(&s);
 	ck_assert(harness_run(&s.h));
 	ck_assert(harness_reload(&s.h));
-	ck_assert(harness_logged(&s.h, "reads the accounts of this host anew", 5000));
+	ck_assert(harness_logged(&s.h, "reads the accounts of this host anew", HARNESS_PATIENCE_MS));
 	end(&s);
 }
 END_TEST

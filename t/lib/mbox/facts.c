@@ -264,8 +264,21 @@ START_TEST(body_of_structure)
 }
 END_TEST
 
+/* POP3 has no use for them, but IMAP may: they go when the last message goes. */
+START_TEST(emptied_by_pop3)
+{
+	put_letters(false);
+	scoped_mbox struct mbox *m = home_open("");
+	ck_assert_uint_eq(m->n, 3);
+	ck_assert_int_eq(mbox_remove(m, (size_t[]){ 0, 2 }, 2, NULL), MBOX_OK);
+	ck_assert(home_has("tayori-new"));
+	ck_assert_int_eq(mbox_remove(m, (size_t[]){ 1 }, 1, NULL), MBOX_OK);
+	ck_assert(!home_has("tayori-new"));
+}
+END_TEST
+
 TEST_MAIN("mbox facts", tcase_add_checked_fixture(tc, user_make, user_remove);
 	  tcase_add_loop_test(tc, asked, 0, 2 * (int)COUNT(wants));
-	  tcase_add_loop_test(tc, written_at_delivery, 0, COUNT(spoils)); tcase_add_test(tc, pauses_and_gaps);
+	  tcase_add_test(tc, emptied_by_pop3); tcase_add_loop_test(tc, written_at_delivery, 0, COUNT(spoils)); tcase_add_test(tc, pauses_and_gaps);
 	  tcase_add_test(tc, many); tcase_add_test(tc, long_header);
 	  tcase_add_loop_test(tc, body_of_structure, 0, COUNT(messages)))

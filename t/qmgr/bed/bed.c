@@ -8,9 +8,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "io/fd.h"
 
-enum { WAIT_MS = 10000 };
+enum { WAIT_MS = HARNESS_PATIENCE_MS };
 
 void bed_make(struct bed *b)
 {
@@ -266,9 +267,73 @@ size_t bed_files(const struct bed *b, const char *folder)
 	return n;
 }
 
+/* One page of the list: is something at work? */
+static bool page_rests(struct bed *b, int fd, char last[32])
+{
+	struct frame_head head = { 0 };
+	struct queue_list_end end;
+	struct queue_row row;
+	struct str payload;
+	int fds[IPC_FDS_MAX];
+	size_t n_fds = 0;
+	bool rests = true;
+
+	frame_send(fd, &queue_list_schema, false, 1, &(struct queue_list){ str_from(last), 500 });
+	while (!head.answer) {
+		ck_assert_int_eq(frame_receive(fd, &b->frame, &head, &payload, fds, &n_fds), 1);
+		if (!head.answer && ipc_decode(&queue_row_schema, payload, fds, n_fds, &row))
+			rests &= !str_eq(row.state, STR("active"));
+	}
+	ck_assert(ipc_decode(&queue_list_end_schema, payload, fds, n_fds, &end));
+	snprintf(last, 32, "%.*s", STR_ARG(end.last));
+	return rests;
+}
+
+static bool all_rest(struct bed *b, int fd)
+{
+	bool rests = true;
+	char last[32] = "";
+
+	do
+		rests &= page_rests(b, fd, last);
+	while (last[0]);
+	return rests;
+}
+
+void bed_rest(struct bed *b)
+{
+	int64_t until = clock_mono_ms() + WAIT_MS;
+	scoped_fd int fd = bed_tool(b);
+
+	while (!all_rest(b, fd)) {
+		ck_assert(clock_mono_ms() < until);
+		usleep(5000);
+	}
+}
+
+off_t bed_env_bytes(struct bed *b, const struct queue_id *id)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(arena_printf(&b->arena, "%s/env/%s", b->queue, id->text), &st), 0);
+	return st.st_size;
+}
+
+void bed_await_progress(struct bed *b, const struct queue_id *id, off_t before)
+{
+	int64_t until = clock_mono_ms() + WAIT_MS;
+
+	while (bed_env_bytes(b, id) == before) {
+		ck_assert(clock_mono_ms() < until);
+		usleep(5000);
+	}
+}
+
 void bed_await_files(const struct bed *b, size_t n)
 {
-	for (int i = 0; i < WAIT_MS / 10 && bed_files(b, "env") != n; i++)
-		usleep(10000);
+	int64_t until = clock_mono_ms() + WAIT_MS;
+
+	while (bed_files(b, "env") != n && clock_mono_ms() < until)
+		usleep(5000);
 	ck_assert_uint_eq(bed_files(b, "env"), n);
 }

@@ -60,6 +60,11 @@ int bed_tool(struct bed *b);
 /* queue_act: its answer. */
 struct queue_acted bed_act(struct bed *b, const char *verb, const char *which);
 
+/* Waits until no entry is at work: what there is rests. */
+void bed_rest(struct bed *b);
+/* The length of an envelope's file, and waiting until something has been appended: a process that is killed now has left that behind. */
+off_t bed_env_bytes(struct bed *b, const struct queue_id *id);
+void bed_await_progress(struct bed *b, const struct queue_id *id, off_t before);
 /* Entries on disk now, by folder "new", "cur" or "env". */
 size_t bed_files(const struct bed *b, const char *folder);
 /* Waits until that many envelopes are there. */

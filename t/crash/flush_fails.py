@@ -61,7 +61,7 @@ def test_queue_every_flush():
             injections = count()
         loads.append(send(t, 2, 30, "alice@example.test"))
         assert loads[0].acked and loads[1].acked
-        until(t.drained, 30)
+        until(t.drained, 60)
         t.stop()
         found = look(f"{t.dir}/queue", f"{t.dir}/mail")
         assert sorted(found.whole) == [make_id(n, 0, 30) for n in (1, 2)], sorted(found.whole)
@@ -77,7 +77,7 @@ def test_queue_some_flushes():
             until(lambda: len(load.acked) > 100 and len(load.refused) > 20, 40)
             injections = count()
         assert "its progress cannot be written" in t.log()
-        until(t.drained, 30)
+        until(t.drained, 60)
         t.stop()
         result = audit([load], t.dir)
         found = look(f"{t.dir}/queue", f"{t.dir}/mail")
@@ -99,11 +99,11 @@ def test_mailbox():
             t.wait_log(r"to=<alice@example.test>.*dsn=4.3.0, status=deferred")
             assert count() > 0 and len(t.queue()) == 2
             assert t.counts("alice") == [1]
-        until(lambda: not t.queue(), 15)
+        until(lambda: not t.queue(), 60)
         assert t.counts() == [3, 2]
         with injected(t, "local", "error=EIO:when=3+4") as count, Load(t.smtp, MIXED[:2] + MIXED[3:4], connections=4) as load:
-            until(lambda: count() > 20, 30)
-        until(lambda: not t.queue(), 20)
+            until(lambda: count() > 20, 60)
+        until(lambda: not t.queue(), 60)
         t.stop()
         result = audit(loads + [load], t.dir)
         print(f"flushes of mailboxes failed: {result}")
@@ -122,7 +122,7 @@ def test_orphan():
             loads.append(send(t, 1001, 30, "alice@example.test"))
             until(lambda: re.search(r"fsync\(", open(f"{t.dir}/log/strace").read()))
             tree.kill(t.pids()["local"], signal.SIGKILL)
-            until(lambda: not t.queue(), 15)
+            until(lambda: not t.queue(), 60)
         time.sleep(3)
         assert t.counts("alice") == [2], t.counts("alice")
         t.stop()

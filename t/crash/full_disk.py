@@ -57,9 +57,7 @@ def test_queue_disk():
         assert answer(t, *ENVELOPE, message=b"Subject: x\r\n\r\n" + b"y" * 70 + b"\r\n").startswith("452 4.3.1")
         assert not any(os.listdir(f"{t.dir}/queue/{f}") for f in ("tmp", "new", "cur", "env"))
         resize("16M")
-        begin = time.monotonic()
-        until(lambda: answer(t, *ENVELOPE, message=b"Subject: x\r\n\r\ny\r\n").startswith("250"), 5)
-        assert time.monotonic() - begin < 5
+        until(lambda: answer(t, *ENVELOPE, message=b"Subject: x\r\n\r\ny\r\n").startswith("250"), 60)
         assert len(t.fetch("bob", wait=1)) == 1
 
 
@@ -69,13 +67,13 @@ def test_queue_disk_really_full():
         os.system(f"chown tayori-queue: {t.dir}/queue")
         t.launch()
         with Load(t.smtp, [("x@later.test",), ("alice@example.test", "y@later.test")], connections=4, lines=(4, 30, 300, 2000)) as load:
-            until(lambda: len(load.refused) > 100, 30)
+            until(lambda: len(load.refused) > 100, 60)
             why = set(load.refused.values())
             assert all(w.startswith("452 4.3.1") for w in why), why
             resize("32M")
             n = len(load.acked)
-            until(lambda: len(load.acked) > n + 50, 5)
-        until(t.drained, 30)
+            until(lambda: len(load.acked) > n + 50, 60)
+        until(t.drained, 60)
         assert not os.listdir(f"{t.dir}/queue/tmp")
         t.stop()
         result = audit([load], t.dir)
@@ -90,7 +88,7 @@ def test_mailbox_disk():
         os.system(f"chown tayori-mail: {t.dir}/mail")
         t.launch()
         with Load(t.smtp, [("alice@example.test",), ("bob@example.test",), ("alice@example.test", "bob@example.test")], connections=3) as load:
-            until(lambda: len(load.acked) > 40 and "4.2.2" in t.log(), 30)
+            until(lambda: len(load.acked) > 40 and "4.2.2" in t.log(), 60)
         assert t.queue(), "nothing waits"
         assert "status=bounced" not in t.log()
         # POP3 works meanwhile, and makes room
@@ -99,7 +97,7 @@ def test_mailbox_disk():
         c.quit()
         resize("64M")
         begin = time.monotonic()
-        until(lambda: not t.queue(), 10)
+        until(lambda: not t.queue(), 60)
         shown = t.counts()
         t.stop()
         result = audit([load], t.dir)

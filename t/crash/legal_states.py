@@ -189,7 +189,7 @@ def go(t, more=""):
     """Starts and lets everything be delivered that can be; stays up."""
     configure(t, RELAY + more)
     t.launch()
-    until(lambda: t.drained() or all(r["queue_name"] != "active" and r["attempts"] > 1 for r in t.queue()), 20)
+    until(lambda: t.drained() or all(r["queue_name"] != "active" and r["attempts"] > 1 for r in t.queue()), 60)
 
 
 def copies(t):
@@ -212,8 +212,8 @@ def test_queue():
         configure(t, RELAY)
         t.launch()
         due = [mids[name] for name, _, fate in QUEUE_STATES if fate == DELIVERED]
-        until(lambda: len(copies(t)) >= len(due), 20)
-        until(lambda: not [r for r in t.queue() if r["queue_name"] != "damaged"], 20)
+        until(lambda: len(copies(t)) >= len(due), 60)
+        until(lambda: not [r for r in t.queue() if r["queue_name"] != "damaged"], 60)
         log, shown = t.log(), show(t, "alice")
         t.stop()
         got, bad = copies(t), []
@@ -367,7 +367,7 @@ def test_mailbox_in_its_making():
         t.launch()
         for user, mid in mids.items():
             send(t, mid, f"{user}@example.test")
-        until(t.drained, 20)
+        until(t.drained, 60)
         shown = {user: sorted(show(t, user).values()) for user in mids}
         t.stop()
         bad = [(users.get(user, "half given")[0], shown[user]) for user, mid in mids.items() if shown[user] != [mid]]

@@ -181,7 +181,7 @@ def start_on(t, bench, marks, recipients):
             stack.enter_context(mounted(f"{bench.top}/{disk}.cut", f"{t.dir}/{disk}"))
         t.launch()
         try:
-            until(t.drained, 30)
+            until(t.drained, 60)
             shown = {user: show(t, user) for user in ("alice", "bob")}
         finally:
             t.stop()
@@ -218,7 +218,7 @@ def run(bench):
             with Load(t.smtp, MIXED, connections=6, lines=(4, 30, 30, 300), mark=mark, pause=0.02) as load:
                 reader.start()
                 time.sleep(SECONDS)
-            until(t.drained, 30)
+            until(t.drained, 60)
             reader.stopped.set()
             reader.join(20)
             t.stop()

@@ -90,7 +90,7 @@ class Tree(Instance):
             frozen |= set(pids)
         kill(frozen, signal.SIGKILL)
         self.master_process.wait(30)
-        until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in frozen), 30)
+        until(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in frozen), 60)
         return len(frozen)
 
     def queue(self):

@@ -388,7 +388,7 @@ def test_postmap():
         with open(path, "a") as f:
             f.write("new@example.test bob@example.test\n")
         t.ctl("postmap", path)
-        until(lambda: not t.send("a@b.test", ["bob@example.test", "new@example.test"], b"x: y\r\n\r\n"), 20, 0.5)
+        until(lambda: not t.send("a@b.test", ["bob@example.test", "new@example.test"], b"x: y\r\n\r\n"), 60, 0.5)
 
 
 def test_postconf():
@@ -442,7 +442,7 @@ def test_users():
         assert not can_login(t, "carol", "first")
         user("add", "carol", "--password-stdin", input="first\n")
         assert can_login(t, "carol", "first") and can_login(t, "carol@example.test", "first") and not can_login(t, "carol", "second")
-        until(lambda: can_send_to(t, "carol@example.test") == 250, 5)
+        until(lambda: can_send_to(t, "carol@example.test") == 250, 60)
         user("passwd", "carol@example.test", "--password-stdin", input="sec:ond 便り\n")
         assert can_login(t, "carol", "sec:ond 便り") if hasattr(poplib, "utf8") else not can_login(t, "carol", "first")
         user("passwd", "carol", "--password-stdin", input="with blank \n")
@@ -451,7 +451,7 @@ def test_users():
         assert [u["user"] for u in json.loads(user("list", "--json"))][2] == "carol@example.test"
         user("delete", "carol")
         assert not can_login(t, "carol", "with blank ")
-        until(lambda: can_send_to(t, "carol@example.test") == 550, 10)
+        until(lambda: can_send_to(t, "carol@example.test") == 550, 60)
         now = os.stat(f"{t.dir}/etc/users")
         assert (now.st_mode, now.st_uid, now.st_gid) == (mode.st_mode, mode.st_uid, mode.st_gid)
         for args in ("add", "alice"), ("passwd", "nobody"), ("delete", "nobody"), ("add", "a/b"), ("add", "x:y"), ("add", ".."), ("add",), ("frobnicate", "x"):

@@ -247,7 +247,7 @@ def other_front(t):
     tag = idle(clients[1])
     yield
     for c in clients:
-        c.sock.settimeout(10)
+        c.sock.settimeout(60)
     clients[1].sock.sendall(b"DONE\r\n")
     assert clients[1].wait(tag).status == "OK"
     for c in clients:
@@ -283,7 +283,7 @@ def test_grants():
         tried = ["root", "daemon", "group", "etc", "folder", "outside", "..", "../etc", "roots", "link", "example.test/up",
                  "example.test/up/etc", "./example.test/bob", "example.test/../../etc", "link/cron.d"]
         for user in tried:
-            c = poplib.POP3_SSL("localhost", t.pop3s, context=t.context(), timeout=20)
+            c = poplib.POP3_SSL("localhost", t.pop3s, context=t.context(), timeout=60)
             c.user(user)
             try:
                 told = c.pass_("x")
@@ -295,7 +295,7 @@ def test_grants():
             c.close()
         assert sorted(set(re.findall(r"grant: (\S+) kept", t.told()))) == sorted(tried), t.told()
         # and one in order is opened
-        c = poplib.POP3_SSL("localhost", t.pop3s, context=t.context(), timeout=20)
+        c = poplib.POP3_SSL("localhost", t.pop3s, context=t.context(), timeout=60)
         c.user("example.test/bob")
         assert c.pass_("x").startswith(b"+OK")
         c.quit()
@@ -320,7 +320,7 @@ def test_child():
             t.submit("honest")
             if way in ("many", "question", "stay"):
                 # it has answered and waits for nothing: the parent ends it
-                until(lambda: not children_of(pid), 10)
+                until(lambda: not children_of(pid), 60)
         until(lambda: len(re.findall(r"to=<bob@example.test>.*status=sent", t.log())) == len(ways))
         # one that died with a delivery in hand may have done it: the next one is told to look
         t.send("vanish@remote.test", ["bob@example.test"], LETTER % b"vanish")
@@ -342,7 +342,7 @@ SAID = {"watch-files": ["refused"] * 4, "watch-many": ["granted"], "sleep-large"
 
 def taken_over(t, way):
     """A client of alice, whose session does this."""
-    c = Imap(t.imaps, t.context(), login=False, timeout=20)
+    c = Imap(t.imaps, t.context(), login=False, timeout=60)
     c.sock.sendall(f"evil-{way} LOGIN alice tayori\r\n".encode())
     assert c.response() == (f"evil-{way}", ["OK", "taken over"])
     return c
@@ -377,14 +377,14 @@ def test_session():
                 until(lambda: states(t, "alice") == ["asleep"])
                 c.ok("NOOP")
                 c.select("INBOX")
-                until(lambda: len(children_of(parent)) == 1 or states(t, "alice") == ["asleep"], 10)
+                until(lambda: len(children_of(parent)) == 1 or states(t, "alice") == ["asleep"], 60)
             with taken_over(t, "sleep-noise") as c:
                 until(lambda: states(t, "alice") == ["asleep"])
                 c.sock.sendall(b"x NOOP\r\n")
                 assert c.response()[1][0] == "BYE" and closes(c)
-            until(lambda: states(t, "alice") == [] and states(t, "bob") == ["asleep", "asleep", "idle"], 10)
+            until(lambda: states(t, "alice") == [] and states(t, "bob") == ["asleep", "asleep", "idle"], 60)
             # nobody is left whom the parent has forgotten
-            until(lambda: not children_of(parent), 10)
+            until(lambda: not children_of(parent), 60)
             t.submit("news")
             until(lambda: idling.response()[1] == ["1", "EXISTS"])
             idling.sock.sendall(b"DONE\r\n")
@@ -435,7 +435,7 @@ def test_home_race():
         def empty():
             t.ctl("postqueue", "-f")
             return "Mail queue is empty" in t.ctl("mailq")
-        until(empty, 20, 0.5)
+        until(empty, 60, 0.5)
         # one that was being delivered when its process was killed may come twice
         ids = re.findall(r"(\w+): from=<a@remote.test>", t.log())
         texts = [open(f, "rb").read() for f in glob.glob(f"{box}/new/*")]
@@ -575,7 +575,7 @@ class Tool:
 
     def __init__(self, t):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.sock.settimeout(10)
+        self.sock.settimeout(60)
         self.sock.connect(f"{t.dir}/run/mailbox")
 
     def __enter__(self):

@@ -78,7 +78,7 @@ class Host(Instance):
             c.sendmail(sender, to, b"From: %s\r\nTo: %s\r\nSubject: %s\r\n\r\n%s" % (sender.encode(), to[0].encode(), subject.encode(), body))
 
     def queue_empty(self):
-        return until(lambda: "Mail queue is empty" in self.ctl("mailq"), 30, 0.1)
+        return until(lambda: "Mail queue is empty" in self.ctl("mailq"), 60, 0.1)
 
 
 class Net:

@@ -347,7 +347,7 @@ def test_mutt_on_the_same_folder():
                 f.write('set delete=yes move=no sleep_time=0 mark_old=no quit=yes sort=subject\npush "1<enter><flag-message>2<enter><delete-message><sync-mailbox><quit>"\n')
             run("script", "-qec", f"env HOME={home} TERM=xterm mutt -n -F {home}/rc -f {t.mail()}", "/dev/null", timeout=60)
             c.ok("NOOP")
-            until(lambda: len(c.ok("UID SEARCH ALL").named("SEARCH")[0]) == 2 or c.ok("NOOP") is None, 10)
+            until(lambda: len(c.ok("UID SEARCH ALL").named("SEARCH")[0]) == 2 or c.ok("NOOP") is None, 60)
             rows = {int(i["UID"]): i["FLAGS"] for _, i in c.ok("FETCH 1:* (UID FLAGS)").fetched()}
             assert set(rows) == {1, 3} and "\\Flagged" in rows[1], rows
 
@@ -416,12 +416,12 @@ def test_dovecot_on_the_same_folder():
                 def agree():
                     ours.ok("NOOP")
                     return sorted(subjects(t)) == ["by the other server", "m1", "m2"]
-                until(agree, 10)
+                until(agree, 60)
                 rows = {int(i["UID"]): i["FLAGS"] for _, i in ours.ok("FETCH 1:* (UID FLAGS)").fetched()}
                 assert sorted(rows) == [2, 3, 4] and {"\\Flagged", "\\Seen"} <= set(rows[2]), rows
                 ours.ok("UID STORE 3 +FLAGS (\\Answered)")
                 ours.append("INBOX", letter("by us"))
-                until(lambda: theirs.ok("NOOP") and len(theirs.ok("SEARCH ANSWERED").named("SEARCH")[0]) == 1 and theirs.exists() == 4, 10)
+                until(lambda: theirs.ok("NOOP") and len(theirs.ok("SEARCH ANSWERED").named("SEARCH")[0]) == 1 and theirs.exists() == 4, 60)
         finally:
             server.terminate()
             server.wait(20)

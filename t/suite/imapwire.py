@@ -29,7 +29,7 @@ def items(values):
 
 
 class Imap:
-    def __init__(self, port, tls=None, user="bob", password="tayori", login=True, timeout=30, host="127.0.0.1"):
+    def __init__(self, port, tls=None, user="bob", password="tayori", login=True, timeout=60, host="127.0.0.1"):
         self.sock = socket.create_connection((host, port), timeout=timeout)
         if tls:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")

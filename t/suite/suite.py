@@ -47,7 +47,7 @@ def free_base():
     raise RuntimeError("no free ports")
 
 
-def until(what, seconds=20, every=0.02):
+def until(what, seconds=60, every=0.02):
     """The first true value of what(); fails after `seconds`."""
     end = time.monotonic() + seconds
     while True:
@@ -123,12 +123,12 @@ class Instance:
         except OSError:
             return ""
 
-    def wait_log(self, pattern, seconds=20):
+    def wait_log(self, pattern, seconds=60):
         return until(lambda: re.search(pattern, self.log()), seconds)
 
     def ctl(self, command, *args, input=None, check=True, text=True):
         """Runs one of the commands with -c; its output."""
-        r = subprocess.run([f"{BUILD}/bin/{command}", "-c", f"{self.dir}/etc", *args], input=input, capture_output=True, text=text, timeout=60)
+        r = subprocess.run([f"{BUILD}/bin/{command}", "-c", f"{self.dir}/etc", *args], input=input, capture_output=True, text=text, timeout=120)
         if check and r.returncode:
             raise AssertionError(f"{command} {args}: {r.returncode} {r.stdout} {r.stderr}")
         return r.stdout if check else r
@@ -146,7 +146,7 @@ class Instance:
         return ssl.create_default_context(cafile=f"{self.dir}/tls/ca.pem")
 
     def smtp_client(self, port=None, tls=False):
-        c = smtplib.SMTP("127.0.0.1", port or self.smtp, local_hostname="client.test", timeout=30)
+        c = smtplib.SMTP("127.0.0.1", port or self.smtp, local_hostname="client.test", timeout=60)
         if tls:
             c.starttls(context=self.context())
         return c
@@ -177,7 +177,7 @@ class Instance:
         """The user's mail folder."""
         return f"{self.dir}/mail/example.test/{user}"
 
-    def fetch(self, user="bob", wait=0, delete=True, seconds=30):
+    def fetch(self, user="bob", wait=0, delete=True, seconds=60):
         """All messages as bytes with CRLF; waits until there are at least `wait`."""
         def count():
             c = self.pop3_client(user)
@@ -198,7 +198,7 @@ class Instance:
 
 class Wire:
     """A client that says exactly what it is told: for what libraries are too polite to send."""
-    def __init__(self, port, tls=None, timeout=20):
+    def __init__(self, port, tls=None, timeout=60):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.buf = b""
         if tls:

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "authd.h"
+#include "clients.h"
 #include "commands.h"
 
 static struct reply finish(struct session *s, struct reply r)
@@ -45,6 +46,8 @@ struct reply cmd_auth(struct session *s, struct str args)
 		return REPLY(501, 5, 5, 4, "Syntax: AUTH mechanism");
 	if (!known)
 		return REPLY(504, 5, 5, 4, "Unrecognized authentication type");
+	if (!clients_event(s, CLIENT_AUTH))
+		return reply_make(450, 4, 7, 1, "Error: too many AUTH commands from %s", s->address);
 	snprintf(s->method, sizeof(s->method), "%.*s", STR_ARG(known->name));
 	s->sasl = calloc(1, sizeof(*s->sasl));
 	ASSERT(s->sasl);

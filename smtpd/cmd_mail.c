@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients.h"
 #include "commands.h"
 #include "decide.h"
 #include "log/words.h"
@@ -71,6 +72,8 @@ struct reply cmd_mail(struct session *s, struct str args)
 
 	if (!command_mail_parse(args, &m, &why))
 		return why;
+	if (!clients_event(s, CLIENT_MESSAGE))
+		return reply_make(450, 4, 7, 1, "Error: too much mail from %s", s->address);
 	if (m.has_size && (why = decide_size(session_conf(s), m.size)).code)
 		return why;
 	path_canonical(&m.from, &sender);
@@ -131,6 +134,8 @@ struct reply cmd_rcpt(struct session *s, struct str args)
 		return why;
 	if (s->mail->recipients.n >= (uint64_t)session_conf(s)->smtpd_recipient_limit)
 		return REPLY(452, 4, 5, 3, "Error: too many recipients");
+	if (!clients_event(s, CLIENT_RECIPIENT))
+		return reply_make(450, 4, 7, 1, "Error: too many recipients from %s", s->address);
 	path_canonical(&path, &recipient);
 	snprintf(s->pending, sizeof(s->pending), "%.*s", STR_ARG(buf_str(&recipient)));
 	lookupd_recipient(s, on_recipient);

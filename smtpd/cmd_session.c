@@ -1,6 +1,7 @@
 /* EHLO, HELO, LHLO, STARTTLS, and the commands that change nothing. */
 #include <stdio.h>
 
+#include "clients.h"
 #include "commands.h"
 #include "decide.h"
 #include "smtp/command.h"
@@ -70,6 +71,8 @@ struct reply cmd_starttls(struct session *s, struct str args)
 {
 	if (args.n > 0)
 		return REPLY(501, 5, 5, 4, "Syntax: STARTTLS");
+	if (!clients_event(s, CLIENT_TLS))
+		return reply_make(454, 4, 7, 0, "Error: too many new TLS sessions from %s", s->address);
 	session_reset(s);
 	session_reply(s, REPLY(220, 2, 0, 0, "Ready to start TLS"));
 	if (!s->closing)

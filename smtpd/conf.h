@@ -25,6 +25,12 @@ enum { SMTPD_TLS_NONE, SMTPD_TLS_MAY, SMTPD_TLS_ENCRYPT };
 	CONF(smtpd_hard_error_limit, count, "20", "1", "1K", "Hang up after so many errors of the client in one session.") \
 	CONF(smtpd_junk_command_limit, count, "100", "1", "10K", "NOOP, VRFY, RSET and the like between two messages before they count as errors.") \
 	CONF(smtpd_client_connection_count_limit, count, "50", "1", "100K", "Sessions that one client address may hold at a time.") \
+	CONF(smtpd_client_connection_rate_limit, count, "0", "0", "1M", "Connections of one client address (of an IPv6 /64) in anvil_rate_time_unit. 0: any number; so for the next four.") \
+	CONF(smtpd_client_message_rate_limit, count, "0", "0", "1M", "Messages that it may begin.")                       \
+	CONF(smtpd_client_recipient_rate_limit, count, "0", "0", "1M", "Recipients that it may name.")                    \
+	CONF(smtpd_client_auth_rate_limit, count, "0", "0", "1M", "AUTH commands.")                                       \
+	CONF(smtpd_client_new_tls_session_rate_limit, count, "0", "0", "1M", "TLS handshakes.")                           \
+	CONF(anvil_rate_time_unit, time, "60s", "1s", "1d", "The unit of time in which they are counted, for each service by itself.") \
 	CONF(smtpd_session_limit, count, "10K", "1", "1M", "Sessions of this service at a time; further ones are told 421.") \
 	CONF(smtpd_auth_limit, count, "5", "1", "100", "Failed logins in one session before it is closed.")             \
 	CONF(header_size_limit, size, "1M", "4K", "64M", "Refuse a message whose header is larger.")                     \

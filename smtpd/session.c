@@ -9,16 +9,13 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "clients.h"
 #include "commands.h"
 #include "io/fd.h"
 #include "log/words.h"
 #include "qmgr.h"
 #include "resolverd.h"
 #include "wire.h"
-
-struct client {
-	unsigned sessions;
-};
 
 /* Who is there, as the kernel says it. */
 static void name_client(struct session *s, int fd)
@@ -42,33 +39,6 @@ static void name_client(struct session *s, int fd)
 	snprintf(s->client, sizeof(s->client), "%s[%s]", s->name, s->address);
 }
 
-static struct str client_key(const struct session *s)
-{
-	return str_from(s->address);
-}
-
-/* False: this address holds too many sessions already. Sockets of this host are not counted. */
-static bool count_client(struct session *s)
-{
-	struct client *c = table_get(&s->smtpd->clients, client_key(s));
-
-	if (!c) {
-		c = calloc(1, sizeof(*c));
-		ASSERT(c);
-		table_set(&s->smtpd->clients, client_key(s), c);
-	}
-	c->sessions++;
-	return s->uid != UINT32_MAX || c->sessions <= (uint64_t)session_conf(s)->smtpd_client_connection_count_limit;
-}
-
-static void uncount_client(struct session *s)
-{
-	struct client *c = table_get(&s->smtpd->clients, client_key(s));
-
-	if (c && --c->sessions == 0)
-		free(table_remove(&s->smtpd->clients, client_key(s)));
-}
-
 static void session_free(void *arg)
 {
 	struct session *s = arg;
@@ -82,7 +52,7 @@ static void session_free(void *arg)
 	if (s->sasl)
 		sasl_end(s->sasl);
 	free(s->sasl);
-	uncount_client(s);
+	clients_leave(s);
 	*s->prev = s->next;
 	if (s->next)
 		s->next->prev = s->prev;
@@ -97,7 +67,7 @@ static struct reply greeting(struct session *s)
 {
 	const struct smtpd_conf *conf = session_conf(s);
 
-	if (!count_client(s))
+	if (!clients_enter(s))
 		return REPLY(421, 4, 7, 0, "Error: too many connections from your address");
 	if (s->smtpd->n_sessions > (size_t)conf->smtpd_session_limit)
 		return REPLY(421, 4, 3, 2, "Error: too many connections, try again later");
@@ -147,7 +117,8 @@ void session_start(struct smtpd *smtpd, int fd, unsigned service)
 	stream_start(&s->stream, smtpd->run->loop, fd, INPUT_MAX, &wire_events, s);
 	stream_deadline(&s->stream, session_conf(s)->smtpd_timeout);
 	if (session_conf(s)->smtpd_tls_wrappermode) {
-		if (!smtpd->keys.server) {
+		if (!smtpd->keys.server || !clients_event(s, CLIENT_TLS)) {
+			clients_enter(s); /* its end is told */
 			session_close(s, (struct reply){ 0 });
 			return;
 		}

@@ -48,7 +48,7 @@ struct smtpd {
 	struct keys keys;
 	struct session *sessions;
 	size_t n_sessions;
-	struct table clients;	/* address -> struct client */
+	struct table clients;	/* clients.h */
 	char ids[ID_STOCK][ID_MAX];
 	size_t n_ids;
 	uint32_t ids_from; /* pid of the qmgr that gave them: another one knows nothing of them */

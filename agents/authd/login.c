@@ -136,6 +136,27 @@ void login_begin(struct authd *a)
 
 /* ---- answers ---- */
 
+/* Nobody behind this address has a word any more. A webmail on this host speaks for all its users: never this host. */
+static bool is_barred(struct authd *a, const struct question *q)
+{
+	struct str address = str_from(q->address);
+
+	return !str_starts(address, STR("127.")) && !str_eq(address, STR("::1")) && !str_starts(address, STR("::ffff:127.")) &&
+	       penalty_is_barred(&a->penalties, address, clock_mono_ms(), conf(a)->auth_failure_limit);
+}
+
+static int64_t count_failure(struct authd *a, const struct question *q)
+{
+	bool before = is_barred(a, q);
+	int64_t delay = penalty_add(&a->penalties, str_from(q->address), q->tried, clock_mono_ms(), conf(a)->auth_failure_delay,
+				    conf(a)->auth_failure_delay_most);
+
+	if (!before && is_barred(a, q))
+		log_line(&a->run->log, LOG_WARNING, "warning: %s may not log in any more: %lld refused logins; until an hour after the last one",
+			 q->address, (long long)conf(a)->auth_failure_limit);
+	return delay;
+}
+
 static void answer_login(struct question *q, uint8_t result, const char *why)
 {
 	struct authd *a = q->authd;
@@ -146,8 +167,7 @@ static void answer_login(struct question *q, uint8_t result, const char *why)
 		m.ticket = str_from(q->ticket);
 	}
 	if (result == LOGIN_REFUSED)
-		m.delay_ms = (uint32_t)penalty_add(&a->penalties, str_from(q->address), q->tried, clock_mono_ms(),
-						   conf(a)->auth_failure_delay, conf(a)->auth_failure_delay_most);
+		m.delay_ms = (uint32_t)count_failure(a, q);
 	if (q->from)
 		channel_answer(q->from, q->serial, &login_answer_schema, &m);
 	question_free(q);
@@ -327,6 +347,10 @@ void login_ask(struct authd *a, struct channel *ch, uint32_t serial, const struc
 	q->tried = hash_str(buf_str(&both));
 	explicit_bzero(both.p, both.n);
 	q->spawner = spawner_of(ch);
+	if (is_barred(a, q)) {
+		answer_login(q, LOGIN_LATER, "too many refused logins from this address");
+		return;
+	}
 	/* A name that cannot be anybody's costs as much time as a wrong password. */
 	bool good = canonical_login(a, m->user, &name) && m->password.n <= WORKER_PASSWORD_MAX &&
 		    str_find(m->password, '\0') < 0;

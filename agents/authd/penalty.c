@@ -1,30 +1,15 @@
 #include "penalty.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/network.h"
 
 struct entry {
 	int64_t last_ms;
 	unsigned failures;
 	uint64_t tried[4]; /* the latest different ones */
 };
-
-/* An IPv4 address, or the /64 of an IPv6 one: within it a host chooses its address freely. */
-static struct str network(struct str address, char out[64])
-{
-	char text[64];
-	struct in6_addr six;
-
-	snprintf(text, sizeof(text), "%.*s", STR_ARG(str_head(address, 63)));
-	if (inet_pton(AF_INET6, text, &six) != 1)
-		return str_head(address, 63);
-	memset(six.s6_addr + 8, 0, 8);
-	inet_ntop(AF_INET6, &six, out, 64);
-	return str_from(out);
-}
 
 /* A full table forgets what is old; a flood from many networks at once is then counted anew. */
 static void make_room(struct penalties *p, int64_t now_ms)
@@ -53,8 +38,8 @@ static bool tried_before(const struct entry *e, uint64_t what)
 int64_t penalty_add(struct penalties *p, struct str address, uint64_t what, int64_t now_ms, int64_t base_ms,
 		    int64_t most_ms)
 {
-	char room[64];
-	struct str key = network(address, room);
+	char room[NETWORK_MAX];
+	struct str key = network_of(address, room);
 	struct entry *e = table_get(&p->by_network, key);
 
 	if (!e) {
@@ -72,6 +57,14 @@ int64_t penalty_add(struct penalties *p, struct str address, uint64_t what, int6
 	}
 	int64_t delay = base_ms > 0 && e->failures > 16 ? most_ms : base_ms << (e->failures - 1);
 	return delay > most_ms ? most_ms : delay;
+}
+
+bool penalty_is_barred(const struct penalties *p, struct str address, int64_t now_ms, int64_t most_failures)
+{
+	char room[NETWORK_MAX];
+	const struct entry *e = table_get(&p->by_network, network_of(address, room));
+
+	return most_failures > 0 && e && e->failures >= most_failures && now_ms - e->last_ms <= PENALTY_FORGET_MS;
 }
 
 void penalty_free(struct penalties *p)

@@ -17,6 +17,11 @@ struct penalties {
 /* A login from `address` was refused: the delay for its answer. `what` is a keyed hash of user and password. */
 int64_t penalty_add(struct penalties *p, struct str address, uint64_t what, int64_t now_ms, int64_t base_ms,
 		    int64_t most_ms);
+/*
+ * Has this network failed so often (0: never too often), and the last time less than PENALTY_FORGET_MS ago, that no password of it is
+ * looked at any more?
+ */
+bool penalty_is_barred(const struct penalties *p, struct str address, int64_t now_ms, int64_t most_failures);
 void penalty_free(struct penalties *p);
 
 #endif

@@ -11,6 +11,7 @@
 #define WORDS_CLIENT "%.*s: client=%s"
 #define WORDS_CLIENT_LOGIN "%.*s: client=%s, sasl_method=%s, sasl_username=%.*s"
 #define WORDS_REJECT "%s: reject: %s from %s: %d %.*s %.*s; from=<%.*s> to=<%.*s> proto=%s helo=<%.*s>"
+#define WORDS_RATE "warning: %s limit exceeded: %u from %s"
 #define WORDS_LOST "lost connection after %s from %s"
 #define WORDS_TIMEOUT "timeout after %s from %s"
 #define WORDS_TLS "Anonymous TLS connection established from %s: %s with cipher %s (%d/%d bits)"

@@ -143,13 +143,18 @@ static void teardown(void)
 	arena_free(&place);
 }
 
-static struct login_answer login(int fd, const char *user, const char *password, struct buf *frame)
+static struct login_answer login_from(const char *client, int fd, const char *user, const char *password, struct buf *frame)
 {
-	struct login m = { STR("192.0.2.1"), STR("smtp"), str_from(user), str_from(password) };
+	struct login m = { str_from(client), STR("smtp"), str_from(user), str_from(password) };
 	struct login_answer a = { 0 };
 
-	ck_assert(frame_call(fd, &login_schema, &m, &login_answer_schema, 10000, frame, &a));
+	ck_assert(frame_call(fd, &login_schema, &m, &login_answer_schema, HARNESS_PATIENCE_MS, frame, &a));
 	return a;
+}
+
+static struct login_answer login(int fd, const char *user, const char *password, struct buf *frame)
+{
+	return login_from("192.0.2.1", fd, user, password, frame);
 }
 
 START_TEST(every_scheme)
@@ -178,6 +183,31 @@ START_TEST(refusals)
 	ck_assert_int_eq(login(smtpd, "u0", "pass word", &frame).delay_ms, 0);
 	for (size_t i = 0; i < COUNT(bad); i++)
 		ck_assert_int_eq(login(smtpd, bad[i], "pass word", &frame).result, LOGIN_REFUSED);
+}
+END_TEST
+
+/* A guesser is not heard any more, by whatever protocol it comes; others are, and this host always is. */
+START_TEST(guessers_are_barred)
+{
+	static const char *const from[] = { "2001:db8:0:1::1", "2001:db8:0:1::ffff", "127.0.0.1" };
+	scoped_buf struct buf frame = { 0 };
+	char word[32];
+
+	harness_set(&h, "auth_failure_limit", "6");
+	ck_assert(harness_reload(&h));
+	for (int i = 0; i < 10; i++) /* an old password in a telephone */
+		ck_assert_int_eq(login_from(from[0], smtpd, "u0", "old", &frame).result, LOGIN_REFUSED);
+	for (int i = 0; i < 7; i++) {
+		snprintf(word, sizeof(word), "guess %d", i);
+		ck_assert_int_eq(login_from(from[i % 2], i % 3 ? smtpd : pop3d, "u0", word, &frame).result, i < 5 ? LOGIN_REFUSED : LOGIN_LATER);
+		ck_assert_int_eq(login_from(from[2], smtpd, "u0", word, &frame).result, LOGIN_REFUSED);
+	}
+	ck_assert(harness_logged(&h, "warning: 2001:db8:0:1:", HARNESS_PATIENCE_MS));
+	ck_assert_int_eq(login_from(from[1], smtpd, "u0", "pass word", &frame).result, LOGIN_LATER);
+	ck_assert_int_eq(login_from(from[2], smtpd, "u0", "pass word", &frame).result, LOGIN_OK);
+	ck_assert_int_eq(login_from("2001:db8:0:2::1", smtpd, "u0", "pass word", &frame).result, LOGIN_OK);
+	harness_shift(&h, PENALTY_FORGET_MS + 1000);
+	ck_assert_int_eq(login_from(from[1], smtpd, "u0", "pass word", &frame).result, LOGIN_OK);
 }
 END_TEST
 
@@ -264,6 +294,7 @@ int main(void)
 	tcase_set_timeout(daemon, 120);
 	tcase_add_test(daemon, every_scheme);
 	tcase_add_test(daemon, refusals);
+	tcase_add_test(daemon, guessers_are_barred);
 	tcase_add_test(daemon, tickets);
 	tcase_add_test(daemon, finding_and_changes);
 	tcase_add_test(daemon, not_its_business);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/heap.h"
+#include "base/network.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "base/utf8.h"
@@ -228,7 +229,29 @@ START_TEST(errors)
 }
 END_TEST
 
+static const struct {
+	const char *address, *network;
+} networks[] = {
+	{ "", "" },
+	{ "local", "local" },
+	{ "192.0.2.1.5", "192.0.2.1.5" },
+	{ "192.0.2.1", "192.0.2.1" },
+	{ "::ffff:192.0.2.1", "192.0.2.1" },
+	{ "::1", "::" },
+	{ "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::" },
+	{ "2001:DB8:1:2::", "2001:db8:1:2::" },
+};
+
+START_TEST(network_cases)
+{
+	char out[NETWORK_MAX];
+
+	ck_assert_str_is(network_of(str_from(networks[_i].address), out), str_from(networks[_i].network));
+}
+END_TEST
+
 TEST_MAIN("base", {
+	tcase_add_loop_test(tc, network_cases, 0, COUNT(networks));
 	tcase_add_loop_test(tc, number_cases, 0, COUNT(numbers));
 	tcase_add_test(tc, str_cutting);
 	tcase_add_test(tc, buf_limit);

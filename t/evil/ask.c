@@ -344,18 +344,46 @@ static void try_deliveries(struct evil *e)
 	try_folder(e);
 }
 
+/* ---- to resolverd; smtp to lookupd ---- */
+
+/* What is no host name is asked of nobody: the channel breaks. */
+static void try_name(struct evil *e)
+{
+	struct dns_ask q = { .name = STR("a\0.test"), .type = 1, .most_ms = UINT32_MAX };
+	int fd = run_server(e->run, "resolverd")->fd;
+
+	evil_must(frame_send(fd, &dns_ask_schema, false, 1, &q) == 0, "resolverd");
+	evil_act(e, "ask_for_no_name", !wire_closed(fd, CLOSE_MS), "the channel stays open");
+}
+
+/* Passwords are for the next hops that the admin has written down. */
+static void try_policies(struct evil *e)
+{
+	const struct str hops[] = { STR(""), STR("*"), STR("\n"), STR("\0"), STR("../users"), STR("alice@example.test") };
+
+	for (size_t i = 0; i < COUNT(hops); i++) {
+		struct remote_policy q = { .transport = STR("smtp"), .nexthop = hops[i], .host = hops[i], .sender = STR("alice@example.test") };
+		scoped_buf struct buf frame = { 0 };
+		struct remote_policy_answer a;
+		evil_must(run_ask(e->run, "lookupd", &remote_policy_schema, &q, &remote_policy_answer_schema, ASK_MS, &frame, &a), "lookupd");
+		evil_act(e, "password_of_no_hop", a.password.n > 0, "a password");
+	}
+}
+
 /* ---- what breaks a channel: everything else that may stand on it ---- */
 
 static const struct {
 	const char *server, *may; /* names of the messages that it takes from this daemon */
 } servers[] = {
 	{ "qmgr", "queue_ids queue_room spool_open spool_drop commit" },
-	{ "lookupd", "check_sender check_recipient route" },
+	{ "lookupd", "check_sender check_recipient route remote_policy" },
 	{ "authd", "login mailbox_find" },
 	{ "keyd", "key_chain key_sign" },
 	{ "pop3session", "session_open session_wake session_gone" },
 	{ "imapsession", "session_open session_wake session_gone" },
 	{ "local", "deliver" },
+	{ "smtp", "transfer" },
+	{ "resolverd", "dns_ask" },
 	{ "logd", "log_line" },
 };
 
@@ -423,6 +451,7 @@ static void break_all(struct evil *e, unsigned nth)
 void evil_channels(struct evil *e)
 {
 	const char *daemon = e->daemon;
+	bool out = strcmp(daemon, "smtp") == 0;
 	bool pop3 = strcmp(daemon, "pop3d") == 0, imap = strcmp(daemon, "imapd") == 0, smtp = strcmp(daemon, "smtpd") == 0;
 
 	if (e->start == EVIL_BREAKS && strcmp(daemon, "qmgr") == 0)
@@ -440,6 +469,10 @@ void evil_channels(struct evil *e)
 		try_logins(e, !smtp);
 		try_signatures(e);
 	}
+	if (smtp || out)
+		try_name(e);
+	if (out)
+		try_policies(e);
 	if (pop3 || imap)
 		try_tickets(e, pop3 ? "pop3session" : "imapsession");
 	if (imap)

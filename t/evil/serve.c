@@ -73,10 +73,33 @@ static const struct ipc_schema *const answers[] = {
 	&session_opened_schema,	  &mailbox_schema,	     &granted_schema,	       &delivered_schema,
 };
 
+/* Records of no type's size, and no names at all; in turn found, and a result that there is not. */
+static void absurd_names(struct dns_answer *m, uint32_t serial, struct buf *list)
+{
+	m->result = serial % 2 ? 200 : 0;
+	m->ttl = UINT32_MAX;
+	m->canonical = STR("\r\n?");
+	strs_add(list, &m->records, STR(""));
+	strs_add(list, &m->records, STR("\0"));
+	strs_add(list, &m->records, STR("a\r\nb\0c"));
+}
+
+/* Too few or too many of them, of a class and a status that there are not, with ends of lines. */
+static void absurd_results(struct transferred *m, uint32_t serial, struct buf *list)
+{
+	static const char *const parts[] = { "9", "9.9.9\r\n", "a\r\nb", "2" };
+
+	m->reached = true;
+	m->relay = STR("a\r\nb]");
+	for (uint32_t i = 0; i < serial % 8; i++)
+		strs_add(list, &m->results, str_from(parts[i % COUNT(parts)]));
+}
+
 /* Well formed, empty or absurd; with the serial that was asked, so that it is taken for the answer. */
 static void absurd(const struct ipc_schema *schema, uint32_t serial, struct buf *out)
 {
 	_Alignas(max_align_t) char message[IPC_STRUCT_MAX] = { 0 };
+	scoped_buf struct buf list = { 0 };
 
 	if (schema == &spool_opened_schema)
 		((struct spool_opened *)(void *)message)->file = -1;
@@ -88,6 +111,10 @@ static void absurd(const struct ipc_schema *schema, uint32_t serial, struct buf 
 		*(struct delivered *)(void *)message = (struct delivered){ 200, STR("5.0.0\n"), STR("x\ny") };
 	if (schema == &login_answer_schema)
 		*(struct login_answer *)(void *)message = (struct login_answer){ 200, STR("\r\n"), STR("\r\n"), ~0u, STR("\r\n") };
+	if (schema == &dns_answer_schema)
+		absurd_names((struct dns_answer *)(void *)message, serial, &list);
+	if (schema == &transferred_schema)
+		absurd_results((struct transferred *)(void *)message, serial, &list);
 	wire_frame(schema, message, true, serial, out);
 }
 
@@ -104,6 +131,7 @@ static const struct ipc_schema *answer_to(const struct ipc_schema *question)
 		{ &session_open_schema, &session_opened_schema }, { &mailbox_find_schema, &mailbox_schema },
 		{ &grant_schema, &granted_schema },		  { &deliver_schema, &delivered_schema },
 		{ &session_wake_schema, &session_opened_schema },
+		{ &dns_ask_schema, &dns_answer_schema },	  { &transfer_schema, &transferred_schema },
 	};
 
 	for (size_t i = 0; i < COUNT(pairs); i++)
@@ -151,6 +179,8 @@ ANSWER(session_wake)
 ANSWER(mailbox_find)
 ANSWER(grant)
 ANSWER(deliver)
+ANSWER(dns_ask)
+ANSWER(transfer)
 
 /* Tells and asks the front what nobody has said, about connections that are there and that are not. */
 static void disturb(struct channel *ch, uint64_t id)
@@ -184,7 +214,8 @@ static void on_session_open(struct channel *ch, uint32_t serial, void *message)
 static const struct ipc_handler garbage[] = { ROW(queue_ids) ROW(queue_room) ROW(spool_open) ROW(commit) ROW(check_sender)
 						      ROW(check_recipient) ROW(route) ROW(login) ROW(key_chain)
 							      ROW(key_sign) ROW(session_open) ROW(session_wake)
-								      ROW(mailbox_find) ROW(grant) ROW(deliver) };
+								      ROW(mailbox_find) ROW(grant) ROW(deliver)
+									      ROW(dns_ask) ROW(transfer) };
 
 /* The client has closed the channel: a new start gives it another, and the next turn comes. */
 static void left(struct run *run, struct channel *ch)

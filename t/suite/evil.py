@@ -227,6 +227,10 @@ def test_channels_front():
     channel_acts("pop3d")
 
 
+def test_channels_smtp():
+    channel_acts("smtp")
+
+
 def idle(c):
     tag, _ = c.begin("IDLE")
     assert c.response()[0] == "+"

@@ -121,6 +121,13 @@ def try_on(t, what, end):
             time.sleep(0.05)
 
 
+def send_away(t):
+    """Mail that the other host gets by smtp, which resolverd tells where."""
+    with t.smtp_client(t.submission, tls=True) as c:
+        c.login("alice", "tayori")
+        c.sendmail("alice@example.test", ["x@far.test", "y@[127.0.0.1]"], LETTER % b"away")
+
+
 def garbage(daemons, fatal=False):
     """
     Servers that answer with garbage: those who ask them tell their clients to try later, and live. `fatal`: they may end
@@ -130,7 +137,8 @@ def garbage(daemons, fatal=False):
     with Evil(daemons, "garbage") as t:
         pids = t.services() or until(t.services)
         end = time.monotonic() + 7
-        for what in (lambda: t.submit("x"), lambda: t.fetch("bob"), lambda: t.send("a@remote.test", ["bob@example.test"], LETTER % b"y"), lambda: log_in_imap(t)) * 3:
+        for what in (lambda: t.submit("x"), lambda: t.fetch("bob"), lambda: t.send("a@remote.test", ["bob@example.test"], LETTER % b"y"), lambda: log_in_imap(t),
+                     lambda: send_away(t)) * 3:
             threading.Thread(target=try_on, args=(t, what, end), daemon=True).start()
         time.sleep(7)
         assert "panic" not in t.log() + t.told(), re.findall(".*panic.*", t.log() + t.told())
@@ -145,6 +153,8 @@ def garbage(daemons, fatal=False):
 def test_garbage():
     for daemons in ["qmgr", "authd"], ["lookupd", "pop3session", "imapsession"], ["local"]:
         garbage(daemons)
+    for daemon in "resolverd", "smtp":
+        garbage([daemon])
     garbage(["keyd"], fatal=True)
 
 

@@ -64,7 +64,7 @@ static const struct {
 	{ "fchownat", IN(SANDBOX_SPAWN) },
 	{ "umask", IN(SANDBOX_SPAWN) },
 	{ "kill", IN(SANDBOX_SPAWN) },
-	{ "connect", IN(SANDBOX_NET) },
+	{ "connect", IN(SANDBOX_NET) | IN(SANDBOX_DIAL) },
 	{ "bind", IN(SANDBOX_NET) },
 	{ "sendmmsg", IN(SANDBOX_NET) },
 	{ "recvmmsg", IN(SANDBOX_NET) },
@@ -150,6 +150,8 @@ static bool add_sockets(scmp_filter_ctx ctx, enum sandbox sandbox)
 	ok &= add(ctx, SCMP_ACT_ALLOW, "shutdown", ARGS(EQUALS(1, SHUT_WR)));
 	for (size_t i = 0; i < COUNT(options); i++)
 		ok &= add(ctx, SCMP_ACT_ALLOW, "setsockopt", ARGS(EQUALS(1, options[i][0]), EQUALS(2, options[i][1])));
+	if (sandbox == SANDBOX_DIAL)
+		ok &= add(ctx, SCMP_ACT_ALLOW, "socket", ARGS(EQUALS(0, AF_UNIX), EQUALS(1, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)));
 	if (pair)
 		ok &= add(ctx, SCMP_ACT_ALLOW, "socketpair", ARGS(EQUALS(0, AF_UNIX), EQUALS(1, pair | SOCK_CLOEXEC)));
 	return ok;
@@ -202,7 +204,7 @@ static bool add_all(scmp_filter_ctx ctx, enum sandbox sandbox)
 		/* openat that one sandbox may use with some arguments: the other arguments mean death, not an error */
 		if (allowed_somehow(refused[i], sandbox) || (is_limited(refused[i]) && READS & IN(sandbox)))
 			continue;
-		if (sandbox == SANDBOX_NET && strcmp(refused[i], "socket") == 0)
+		if ((sandbox == SANDBOX_NET || sandbox == SANDBOX_DIAL) && strcmp(refused[i], "socket") == 0)
 			continue;
 		if (strcmp(refused[i], "fcntl") != 0)
 			ok &= add(ctx, action, refused[i], 0, NULL);

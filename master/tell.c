@@ -96,9 +96,10 @@ bool tell_walls(struct service *s, struct err *err)
 	struct master *m = s->master;
 	const struct house_daemon *d = s->facts->daemon;
 	bool parent = d->sandbox == SANDBOX_SPAWN || d->sandbox == SANDBOX_ACCOUNT; /* its children drop root */
+	bool paths = parent || d->sandbox == SANDBOX_DIAL; /* its business */
 	struct walls w = {
 		.drop = m->privileged,
-		.root = m->privileged && !parent ? m->empty_root : -1,
+		.root = m->privileged && !paths ? m->empty_root : -1,
 		.filter = m->filters[d->sandbox],
 		.child_filter = d->sandbox == SANDBOX_SPAWN ? m->filters[SANDBOX_MAILBOX] : -1,
 		.spawner = parent,

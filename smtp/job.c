@@ -11,7 +11,7 @@
 #include "io/fd.h"
 #include "smtp/smtp.h"
 
-enum { LOOKUPD_MS = 30000, LMTP_PORT = 24 };
+enum { LOOKUPD_MS = 30000, DIALER_MS = 10000, LMTP_PORT = 24 };
 
 bool job_has_open(const struct job *job)
 {
@@ -79,6 +79,7 @@ static void answer(struct job *job)
 
 static void next_address(struct job *job);
 static void search(struct job *job);
+static void dial(struct job *job);
 
 void job_over(struct job *job)
 {
@@ -87,6 +88,8 @@ void job_over(struct job *job)
 		answer(job);
 	else if (job->searching)
 		next_address(job);
+	else if (job->path.n > 0)
+		dial(job);
 	else
 		search(job); /* a kept connection was stale */
 }
@@ -153,6 +156,53 @@ static void search(struct job *job)
 	exchange_start(&job->exchange, run_server(job->smtp->run, "resolverd"), job->domain, &rules, on_found, job);
 }
 
+/* ---- sockets of this host ---- */
+
+static void on_dialed(void *arg, enum call_result result, void *message)
+{
+	struct job *job = arg;
+	struct dialed *m = message;
+
+	job->tried++;
+	snprintf(job->relay, sizeof(job->relay), "%.*s", STR_ARG(job->path));
+	if (result == CALL_OK && m->socket >= 0) {
+		remote_adopt(job, fd_take(&m->socket));
+		return;
+	}
+	job_settle(job, FATE_LATER, "4.4.1", "connect to %.*s: %.*s", STR_ARG(job->path),
+		   STR_ARG(result == CALL_OK && m->text.n ? m->text : STR("dialer does not answer")));
+	answer(job);
+}
+
+static bool is_listed(struct str list, struct str path)
+{
+	struct str item;
+
+	while (conf_list_next(&list, &item))
+		if (str_eq(item, path))
+			return true;
+	return false;
+}
+
+/* Once: a kept connection that was stale, or nobody spoke. */
+static void dial(struct job *job)
+{
+	bool listed = is_listed(smtp_conf(job->smtp)->unix_sockets, job->path);
+
+	if (!listed || job->tried > 0) {
+		job->reached = !listed; /* it says nothing about the program */
+		if (listed)
+			job_settle(job, FATE_LATER, "4.4.1", "%s", job->why);
+		else
+			job_settle(job, FATE_LATER, "4.3.5", "unix_sockets does not list %.*s", STR_ARG(job->path));
+		answer(job);
+		return;
+	}
+	job->reached = false;
+	struct dial q = { .path = job->path };
+	channel_call(run_server(job->smtp->run, "dialer"), &dial_schema, &q, &dialed_schema, DIALER_MS, &job->call, on_dialed, job);
+}
+
 /* ---- policy ---- */
 
 static bool take_level(struct str word, enum tls_level *out)
@@ -183,8 +233,21 @@ static void on_policy(void *arg, enum call_result result, void *message)
 	job->password = arena_str(&job->arena, m->password);
 	size_t n = strlen(job->key);
 	snprintf(job->key + n, sizeof(job->key) - n, "|%d|%.*s|%.*s", (int)job->tls, STR_ARG(job->match), STR_ARG(job->user));
-	if (!remote_reuse(job))
+	if (remote_reuse(job))
+		return;
+	if (job->path.n > 0)
+		dial(job);
+	else
 		search(job);
+}
+
+/* "unix:/path", for LMTP. */
+static bool take_path(struct job *job, struct str hop)
+{
+	job->path = hop;
+	job->domain = arena_str(&job->arena, smtp_conf(job->smtp)->myhostname);
+	return job->lmtp && str_starts(hop, STR("/")) &&
+	       snprintf(job->key, sizeof(job->key), "unix|%.*s", STR_ARG(hop)) < (int)sizeof(job->key) - 64;
 }
 
 /* "domain", "[host]", "host:port", "[host]:port"; an address literal keeps its brackets. */
@@ -197,6 +260,8 @@ static bool take_nexthop(struct job *job)
 	job->port = job->lmtp ? LMTP_PORT : (uint16_t)smtp_conf(job->smtp)->smtp_port;
 	if (hop.n == 0)
 		return false;
+	if (str_eat_word(&hop, STR("unix:")))
+		return take_path(job, hop);
 	bool has_port = colon > 0 && (hop.p[0] != '[' ? str_find(hop, ':') == colon : hop.p[colon - 1] == ']');
 	if (has_port) {
 		if (!str_u64(str_skip(hop, (size_t)colon + 1), UINT16_MAX, &port) || port == 0)

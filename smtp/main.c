@@ -70,7 +70,7 @@ static void drain(struct run *run)
 		run_drained(run);
 }
 
-static const char *const servers[] = { "lookupd", "resolverd", NULL };
+static const char *const servers[] = { "lookupd", "resolverd", "dialer", NULL };
 static const struct ipc_handler from_qmgr[] = { { &transfer_schema, on_transfer } };
 static const struct daemon_client clients[] = { { "qmgr", from_qmgr, COUNT(from_qmgr), NULL, qmgr_left } };
 

@@ -280,6 +280,12 @@ static void connect_late(void *arg)
 	connect_failed(arg, "Connection timed out");
 }
 
+static void start(struct remote *r)
+{
+	stream_start(&r->stream, r->smtp->run->loop, fd_take(&r->fd), 2 * REMOTE_LINE_MAX, &events, r);
+	remote_expect(r, STEP_GREETING);
+}
+
 static void connected(void *arg, int what)
 {
 	struct remote *r = arg;
@@ -294,8 +300,7 @@ static void connected(void *arg, int what)
 	watch_stop(&r->connecting);
 	timer_stop(&r->limit);
 	setsockopt(r->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	stream_start(&r->stream, r->smtp->run->loop, fd_take(&r->fd), 2 * REMOTE_LINE_MAX, &events, r);
-	remote_expect(r, STEP_GREETING);
+	start(r);
 }
 
 static void fail_later(void *arg)
@@ -323,12 +328,9 @@ static socklen_t fill_address(const struct exchange_address *a, uint16_t port, s
 	return sizeof(*six);
 }
 
-void remote_open(struct job *job, const struct exchange_address *a)
+static struct remote *remote_new(struct job *job)
 {
 	struct remote *r = calloc(1, sizeof(*r));
-	struct sockaddr_storage to;
-	char address[ADDRESS_TEXT_MAX] = "";
-	socklen_t n = fill_address(a, job->port, &to);
 
 	ASSERT(r);
 	r->smtp = job->smtp;
@@ -336,6 +338,27 @@ void remote_open(struct job *job, const struct exchange_address *a)
 	job->remote = r;
 	r->lmtp = job->lmtp;
 	memcpy(r->key, job->key, sizeof(r->key));
+	return r;
+}
+
+void remote_adopt(struct job *job, int fd)
+{
+	struct remote *r = remote_new(job);
+
+	snprintf(r->host, sizeof(r->host), "%.*s", STR_ARG(job->domain));
+	snprintf(r->name, sizeof(r->name), "%s[%.*s]", r->host, STR_ARG(str_head(job->path, ADDRESS_TEXT_MAX)));
+	snprintf(job->relay, sizeof(job->relay), "%s", r->name);
+	r->fd = fd;
+	start(r);
+}
+
+void remote_open(struct job *job, const struct exchange_address *a)
+{
+	struct remote *r = remote_new(job);
+	struct sockaddr_storage to;
+	char address[ADDRESS_TEXT_MAX] = "";
+	socklen_t n = fill_address(a, job->port, &to);
+
 	inet_ntop(a->n == 4 ? AF_INET : AF_INET6, a->octets, address, sizeof(address));
 	snprintf(r->host, sizeof(r->host), "%.*s", STR_ARG(a->host));
 	snprintf(r->name, sizeof(r->name), "%s[%s]:%u", r->host, address, job->port);

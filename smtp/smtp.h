@@ -51,10 +51,11 @@ struct job {
 	size_t n;
 	/* where to */
 	bool lmtp;
-	struct str domain; /* of the next hop, without port and brackets */
+	struct str path;   /* of a unix socket; empty: a host */
+	struct str domain; /* of the next hop, without port and brackets; of a unix socket this host's name */
 	uint16_t port;
 	char key[KEY_MAX]; /* connections of the same key may be reused */
-	struct call call;  /* to lookupd */
+	struct call call;  /* to lookupd, to dialer */
 	enum tls_level tls;
 	struct str match, user, password;
 	struct exchange exchange;
@@ -82,6 +83,8 @@ bool job_has_open(const struct job *job);
 /* Takes an idle connection of the job's key, or opens one to the address. */
 bool remote_reuse(struct job *job);
 void remote_open(struct job *job, const struct exchange_address *a);
+/* Goes on with a connection that dialer has made, to job->path. */
+void remote_adopt(struct job *job, int fd);
 /* When draining: idle ones say goodbye. */
 void remote_close_idle(struct smtp *smtp);
 

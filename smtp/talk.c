@@ -66,7 +66,9 @@ static void settle(struct remote *r, struct recipient *to)
 	char host[sizeof(r->name)];
 
 	snprintf(host, sizeof(host), "%s", r->name);
-	*strrchr(host, ':') = '\0'; /* the port is not what people look for here */
+	char *end = strrchr(host, ']');
+	if (end) /* the port is not what people look for here */
+		end[1] = '\0';
 	if (fate == FATE_SENT)
 		snprintf(text, sizeof(text), "%s", r->reply.text);
 	else

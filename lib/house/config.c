@@ -247,7 +247,7 @@ static bool needed(struct config *c, const struct house_daemon *d)
 
 	if (strcmp(d->name, "logd") == 0)
 		return true;
-	if (d->when && (!config_value(c, str_from(d->when), &when, NULL) || !str_ieq(buf_str(&when), STR("yes"))))
+	if (d->when && (!config_value(c, str_from(d->when), &when, NULL) || when.n == 0 || str_ieq(buf_str(&when), STR("no"))))
 		return false;
 	for (const struct config_service *s = c->services; s; s = s->next)
 		for (size_t i = 0; s->daemon->servers[i]; i++)

@@ -9,6 +9,7 @@ TABLE(logd)
 TABLE(keyd)
 TABLE(lookupd)
 TABLE(resolverd)
+TABLE(dialer)
 TABLE(accountd)
 TABLE(authd)
 TABLE(local)
@@ -27,12 +28,13 @@ const struct house_daemon house_daemons[] = {
 	{ "keyd", "tayori-key", { NULL }, SANDBOX_HELD, NULL, false, PARAMS(keyd) },
 	{ "lookupd", "tayori-lookup", { NULL }, SANDBOX_READ, NULL, false, PARAMS(lookupd) },
 	{ "resolverd", "tayori-dns", { NULL }, SANDBOX_NET, NULL, false, PARAMS(resolverd) },
+	{ "dialer", "tayori-dial", { NULL }, SANDBOX_DIAL, "unix_sockets", false, PARAMS(dialer) },
 	{ "pop3session", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(pop3session) },
 	{ "imapsession", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(imapsession) },
 	{ "accountd", "root", { NULL }, SANDBOX_ACCOUNT, "auth_system_users", false, PARAMS(accountd) },
 	{ "authd", "tayori-auth", { "pop3session", "imapsession", "accountd", NULL }, SANDBOX_WORK, NULL, false, PARAMS(authd) },
 	{ "local", "root", { "authd", NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(local) },
-	{ "smtp", "tayori-smtp", { "lookupd", "resolverd", NULL }, SANDBOX_NET, NULL, false, PARAMS(smtp) },
+	{ "smtp", "tayori-smtp", { "lookupd", "resolverd", "dialer", NULL }, SANDBOX_NET, NULL, false, PARAMS(smtp) },
 	{ "qmgr", "tayori-queue", { "lookupd", "local", "smtp", NULL }, SANDBOX_STORE, NULL, true, PARAMS(qmgr) },
 	{ "smtpd", "tayori-smtpd", { "qmgr", "lookupd", "authd", "keyd", "resolverd", NULL }, SANDBOX_HELD, NULL, false, PARAMS(smtpd) },
 	{ "pop3d", "tayori-front", { "authd", "keyd", "pop3session", NULL }, SANDBOX_HELD, NULL, false, PARAMS(pop3d) },

@@ -16,6 +16,7 @@ enum sandbox {
 	SANDBOX_SPAWN,	 /* forks and prepares children: ids, root, fences */
 	SANDBOX_MAILBOX, /* the child of a spawner: one user's mail folder */
 	SANDBOX_NET,	 /* opens sockets to hosts elsewhere; opens no file */
+	SANDBOX_DIAL,	 /* connects to sockets of this host by their paths; opens no file */
 	SANDBOX_LOG,	 /* appends and renames logs, syslog's socket */
 	SANDBOX_ACCOUNT, /* PAM and the name service load what they like: only what nobody needs is denied */
 	SANDBOXES
@@ -26,7 +27,7 @@ struct house_daemon {
 	const char *user;	 /* its system user, unless service_user says another */
 	const char *servers[8];	 /* whom it asks, NULL-ended; logd is everybody's and not named */
 	enum sandbox sandbox;
-	const char *when;	 /* it is started only when this parameter is yes; NULL: when somebody asks it */
+	const char *when;	 /* it is started only when this parameter is neither no nor empty; NULL: when somebody asks it */
 	bool writes;		 /* into the folders that its parameters name */
 	const struct conf_param *params;
 	const size_t *n_params;

@@ -166,6 +166,10 @@ enum dns_result { DNS_FOUND, DNS_NO_DATA, DNS_NO_NAME, DNS_FAILED /* no sure ans
 #define DNS_ANSWER_FIELDS(F)                                                                                           \
 	F(u8, result) F(bool, secure) /* validated */ F(u32, ttl) F(str, canonical) F(strs, records) F(str, why)
 
+/* ---- smtp -> dialer ---- */
+#define DIAL_FIELDS(F) F(str, path)
+#define DIALED_FIELDS(F) F(str, text) /* why not */ F(fd, socket)
+
 /* ---- qmgr -> local (its spawner hands it on to the recipient's child) ---- */
 #define DELIVER_FIELDS(F)                                                                                              \
 	F(str, user) F(str, queue_id) F(u32, number) /* of the recipient in its entry */                               \
@@ -275,6 +279,8 @@ enum { TASK_OK, TASK_WRONG /* something is wrong with the mailbox, or the answer
 	M(committed, COMMITTED_FIELDS)                                                                                 \
 	M(dns_ask, DNS_ASK_FIELDS)                                                                                     \
 	M(dns_answer, DNS_ANSWER_FIELDS)                                                                               \
+	M(dial, DIAL_FIELDS)                                                                                           \
+	M(dialed, DIALED_FIELDS)                                                                                       \
 	M(deliver, DELIVER_FIELDS)                                                                                     \
 	M(delivered, DELIVERED_FIELDS)                                                                                 \
 	M(transfer, TRANSFER_FIELDS)                                                                                   \

@@ -19,6 +19,8 @@
 	CONF(queue_directory, folder, "/var/spool/tayori", "1", "", "The queue: a maildir with env/ beside it.")
 #define CONF_SETGID_GROUP(CONF)                                                                                        \
 	CONF(setgid_group, text, "tayori-queue", "", "", "Members of this group may read and change the queue, as root may.")
+#define CONF_UNIX_SOCKETS(CONF)                                                                                        \
+	CONF(unix_sockets, text, "", "", "", "Paths of unix sockets of other programs to which mail may be handed on, as lmtp:unix:PATH.")
 #define CONF_FIRST_VALID_UID(CONF)                                                                                     \
 	CONF(first_valid_uid, count, "500", "1", "2000000000", "Users with a lower uid have no mailbox here and cannot log in.")
 #define CONF_AUTH_DEFAULT_DOMAIN(CONF)                                                                                 \

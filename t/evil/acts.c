@@ -438,7 +438,7 @@ const struct act acts[] = {
 	{ "socket_unix", call_socket_unix, P, "" },
 	{ "socket_raw", call_socket_raw, P, "" },
 	{ "socket_netlink", call_socket_netlink, P, "" },
-	{ "connect", call_connect, P, "smtp resolverd" },
+	{ "connect", call_connect, P, "smtp resolverd dialer" },
 	{ "bind", call_bind, P, "smtp resolverd" },
 	{ "listen", call_listen, P, "" },
 	{ "sendto_address", call_sendto, P, "smtp resolverd" },

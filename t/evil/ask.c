@@ -356,6 +356,16 @@ static void try_name(struct evil *e)
 	evil_act(e, "ask_for_no_name", !wire_closed(fd, CLOSE_MS), "the channel stays open");
 }
 
+/* Only sockets that the admin has listed. */
+static void try_dial(struct evil *e)
+{
+	struct dial q = { .path = STR("/run/systemd/private") };
+	int fd = run_server(e->run, "dialer")->fd;
+
+	evil_must(fd >= 0 && frame_send(fd, &dial_schema, false, 1, &q) == 0, "dialer");
+	evil_act(e, "dial_anywhere", !wire_closed(fd, CLOSE_MS), "the channel stays open");
+}
+
 /* Passwords are for the next hops that the admin has written down. */
 static void try_policies(struct evil *e)
 {
@@ -384,6 +394,7 @@ static const struct {
 	{ "local", "deliver" },
 	{ "smtp", "transfer" },
 	{ "resolverd", "dns_ask" },
+	{ "dialer", "dial" },
 	{ "logd", "log_line" },
 };
 
@@ -436,6 +447,8 @@ static void break_all(struct evil *e, unsigned nth)
 			continue;
 		bool log = strcmp(servers[i].server, "logd") == 0;
 		int fd = log ? e->run->log.fd : run_server(e->run, servers[i].server)->fd;
+		if (fd < 0) /* it does not run here */
+			continue;
 		bool spoil = nth < WIRE_SPOILS;
 		const struct ipc_schema *schema =
 			find_message(servers[i].may, spoil, nth == WIRE_LENGTH, nth * 5 + (unsigned)i * 3);
@@ -471,8 +484,10 @@ void evil_channels(struct evil *e)
 	}
 	if (smtp || out)
 		try_name(e);
-	if (out)
+	if (out) {
 		try_policies(e);
+		try_dial(e);
+	}
 	if (pop3 || imap)
 		try_tickets(e, pop3 ? "pop3session" : "imapsession");
 	if (imap)

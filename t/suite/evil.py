@@ -130,8 +130,8 @@ class Evil(Instance):
 
 def kernel_acts(landlock):
     need_evil()
-    daemons = ["smtpd", "pop3d", "imapd", "qmgr", "keyd", "lookupd", "authd", "logd", "accountd", *CONNECTING, *SPAWNERS]
-    main = f"auth_system_users = yes\nlandlock_enable = {landlock}\n"
+    daemons = ["smtpd", "pop3d", "imapd", "qmgr", "keyd", "lookupd", "authd", "logd", "accountd", "dialer", *CONNECTING, *SPAWNERS]
+    main = f"auth_system_users = yes\nunix_sockets = /nonexistent/socket\nlandlock_enable = {landlock}\n"
     with Evil(daemons, "kernel", main) as t:
         # smtpd runs for mx, for submission and for sendmail, imapd twice
         until(lambda: len(set(re.findall(r"(?m)^evil (\S+): done", t.told()))) == len(daemons) + 3, 60)
@@ -194,10 +194,10 @@ def nothing(_):
     yield
 
 
-def channel_acts(daemon, service="", honest=nothing):
+def channel_acts(daemon, service="", honest=nothing, main=""):
     """All acts of one daemon on its channels; then honest mail still flows through the others. `honest`: what goes on meanwhile."""
     need_evil()
-    with Evil([daemon], "channel", service=service) as t, honest(t):
+    with Evil([daemon], "channel", main, service=service) as t, honest(t):
         name = t.env["TAYORI_EVIL_SERVICE"] or daemon
         until(lambda: t.told().count(": done") >= 15 or "panic" in t.told(), 40)
         pids = t.up()
@@ -228,7 +228,7 @@ def test_channels_front():
 
 
 def test_channels_smtp():
-    channel_acts("smtp")
+    channel_acts("smtp", main="unix_sockets = /nonexistent/socket")
 
 
 def idle(c):

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Mail to other hosts, without a name server: relayhosts by address, TLS by policy, logins, kept connections, reports."""
+import contextlib
 import os
+import pwd
 import re
 import socket
 import socketserver
+import subprocess
+import tempfile
 import threading
 
 import suite
@@ -95,6 +99,87 @@ def test_lmtp():
         a.send("z@remote.test", ["bob@example.test"], b"Subject: l\r\n\r\nx\r\n")
         assert b"Subject: l" in b.fetch("bob", wait=1)[0]
         a.wait_log(r"to=<bob@example.test>, relay=127.0.0.1\[127.0.0.1\].*status=sent")
+
+
+DOVECOT = """base_dir = {d}/run
+state_dir = {d}/state
+log_path = {d}/log
+protocols = lmtp
+listen = 127.0.0.1
+ssl = no
+default_internal_user = {user}
+default_login_user = {user}
+mail_location = maildir:{d}/mail/%n
+first_valid_uid = 1
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={d}/home allow_all_users=yes
+}}
+service lmtp {{
+  unix_listener {d}/lmtp {{
+    mode = 0666
+  }}
+}}
+service anvil {{
+  chroot =
+}}
+"""
+
+
+@contextlib.contextmanager
+def dovecot(d, t):
+    """Dovecot's LMTP at the unix socket d/lmtp."""
+    owner = os.stat(f"{t.dir}/mail")
+    for name in "mail", "home":
+        os.makedirs(f"{d}/{name}", exist_ok=True)
+        os.chown(f"{d}/{name}", owner.st_uid, owner.st_gid)
+    with open(f"{d}/conf", "w") as f:
+        f.write(DOVECOT.format(d=d, uid=owner.st_uid, gid=owner.st_gid, user=pwd.getpwuid(owner.st_uid).pw_name))
+    quiet = dict(stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)
+    subprocess.run(["/usr/sbin/dovecot", "-c", f"{d}/conf"], check=True, **quiet)
+    try:
+        yield
+    finally:
+        subprocess.run(["doveadm", "-c", f"{d}/conf", "stop"], **quiet)
+        until(lambda: not os.path.exists(f"{d}/run/master.pid"))
+
+
+def test_lmtp_over_a_unix_socket():
+    """What is not there, not listed or not allowed waits; Dovecot takes it over one connection."""
+    if not suite.ROOT or not os.path.exists("/usr/lib/dovecot/lmtp"):
+        raise suite.Skip("needs root and dovecot-lmtpd")
+    with tempfile.TemporaryDirectory() as d:
+        os.chmod(d, 0o755)
+        main = f"""virtual_transport = lmtp:unix:{d}/lmtp
+unix_sockets = {d}/lmtp
+transport_maps = inline:{{ {{alice@example.test = lmtp:unix:{d}/other}} }}
+minimal_backoff_time = 1s
+"""
+        with Instance(main) as t:
+            assert "dialer" in t.pids()
+            t.send("z@remote.test", ["alice@example.test", "bob@example.test"], b"Subject: unix\r\n\r\nx\r\n")
+            t.wait_log(rf"to=<alice@example.test>, relay=none, .*dsn=4.3.5, status=deferred \(unix_sockets does not list {d}/other\)")
+            t.wait_log(rf"to=<bob@example.test>, relay={d}/lmtp, .*status=deferred \(connect to {d}/lmtp: No such file or directory\)")
+            with socket.socket(socket.AF_UNIX) as s:  # nobody may connect, nobody listens
+                s.bind(f"{d}/lmtp")
+                os.chmod(f"{d}/lmtp", 0o600)
+                t.ctl("postqueue", "-f")
+                t.wait_log("connect to .*/lmtp: Permission denied")
+                os.chmod(f"{d}/lmtp", 0o666)
+                t.ctl("postqueue", "-f")
+                t.wait_log("connect to .*/lmtp: Connection refused")
+            os.unlink(f"{d}/lmtp")
+            with dovecot(d, t):
+                until(lambda: os.path.exists(f"{d}/lmtp"))
+                t.ctl("postqueue", "-f")
+                t.wait_log(rf"to=<bob@example.test>, relay=[^ ]+\[{d}/lmtp\], .*status=sent \(250 2.0.0")
+                for i in range(5):
+                    t.send("z@remote.test", ["bob@example.test"], b"Subject: more\r\n\r\nx\r\n")
+                until(lambda: len(os.listdir(f"{d}/mail/bob/new")) == 6)
 
 
 if __name__ == "__main__":

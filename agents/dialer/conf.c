@@ -1,0 +1,3 @@
+#include "agents/dialer/conf.h"
+
+CONF_DEFINE(dialer, DIALER_CONF)

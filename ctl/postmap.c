@@ -17,11 +17,6 @@ struct table_name {
 	int folder;
 };
 
-static bool has_file(struct str type)
-{
-	return !str_eq(type, STR("inline")) && !str_eq(type, STR("static"));
-}
-
 static int open_name(struct ctl *ctl, const char *text, struct table_name *t)
 {
 	const char *colon = strchr(text, ':');
@@ -30,7 +25,7 @@ static int open_name(struct ctl *ctl, const char *text, struct table_name *t)
 	if (colon)
 		t->type = str_of(text, (size_t)(colon - text));
 	snprintf(t->path, sizeof(t->path), "%s", colon ? colon + 1 : text);
-	if (!has_file(t->type))
+	if (colon && !dict_has_file(str_from(text)))
 		return 0;
 	char *slash = strrchr(t->path, '/');
 	t->file = slash ? slash + 1 : t->path;
@@ -85,28 +80,81 @@ static struct dict *open_table(struct ctl *ctl, const char *name)
 	return d;
 }
 
-static int query(struct ctl *ctl, const char *key, const char *name, bool json)
+static void show_answer(struct str key, struct str value, bool keyed, bool json)
+{
+	if (json) {
+		printf("{\"key\":");
+		ctl_json_text(stdout, key);
+		printf(",\"value\":");
+		ctl_json_text(stdout, value);
+		printf("}\n");
+	} else if (keyed) {
+		printf("%.*s\t%.*s\n", STR_ARG(key), STR_ARG(value));
+	} else {
+		printf("%.*s\n", STR_ARG(value));
+	}
+}
+
+struct tables {
+	struct dict **list;
+	char **names;
+	size_t n;
+};
+
+/* Asked of several tables, the first answer counts. 0: found; 1: not. */
+static int query(struct ctl *ctl, const struct tables *t, struct str key, bool keyed, bool json)
 {
 	scoped_buf struct buf value = { 0 };
 	struct err err = { 0 };
-	struct dict *d = open_table(ctl, name);
 
-	if (!d)
-		return EX_CONFIG;
-	enum dict_result r = dict_get(d, str_from(key), &value, &err);
-	if (r == DICT_FOUND && json) {
-		printf("{\"key\":");
-		ctl_json_text(stdout, str_from(key));
-		printf(",\"value\":");
-		ctl_json_text(stdout, buf_str(&value));
-		printf("}\n");
-	} else if (r == DICT_FOUND) {
-		printf("%.*s\n", STR_ARG(buf_str(&value)));
+	for (size_t i = 0; i < t->n; i++) {
+		enum dict_result r = dict_get(t->list[i], key, &value, &err);
+		if (r == DICT_ERROR)
+			return ctl_fail(ctl, EX_TEMPFAIL, "%s: %s", t->names[i], err.text);
+		if (r == DICT_MISSING)
+			continue;
+		show_answer(key, buf_str(&value), keyed, json);
+		return 0;
 	}
-	dict_close(d);
-	if (r == DICT_ERROR)
-		return ctl_fail(ctl, EX_TEMPFAIL, "%s: %s", name, err.text);
-	return r == DICT_FOUND ? 0 : 1;
+	return 1;
+}
+
+/* Keys from standard input, one a line. */
+static int query_lines(struct ctl *ctl, const struct tables *t, bool json)
+{
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+	int status = 1;
+
+	while (status <= 1 && (n = getline(&line, &room, stdin)) > 0) {
+		if (line[n - 1] == '\n')
+			n--;
+		int one = query(ctl, t, str_of(line, (size_t)n), true, json);
+		status = one == 1 ? status : one;
+	}
+	free(line);
+	return status;
+}
+
+static int query_all(struct ctl *ctl, const char *key, char **names, size_t n, bool json)
+{
+	struct tables t = { .list = calloc(n, sizeof(*t.list)), .names = names };
+	int status = 0;
+
+	ASSERT(t.list);
+	while (t.n < n && (t.list[t.n] = open_table(ctl, names[t.n])))
+		t.n++;
+	if (t.n < n)
+		status = EX_CONFIG;
+	else if (strcmp(key, "-") == 0)
+		status = query_lines(ctl, &t, json);
+	else
+		status = query(ctl, &t, str_from(key), false, json);
+	while (t.n > 0)
+		dict_close(t.list[--t.n]);
+	free(t.list);
+	return status;
 }
 
 struct dump {
@@ -164,12 +212,11 @@ int cmd_postmap(struct ctl *ctl, int argc, char **argv)
 	}
 	if (optind >= argc)
 		return ctl_fail(ctl, EX_USAGE, "usage: postmap [-c FOLDER] [-j] [-q KEY | -s] [TYPE:]FILE ...");
+	if (key)
+		return query_all(ctl, key, argv + optind, (size_t)(argc - optind), json);
 	for (; optind < argc; optind++) {
 		const char *name = argv[optind];
-		int one = key ? query(ctl, key, name, json) : all ? dump(ctl, name, json) : compile(ctl, name);
-		/* asked of several tables, the first answer counts */
-		if (key && one == 0)
-			return 0;
+		int one = all ? dump(ctl, name, json) : compile(ctl, name);
 		status = one ? one : status;
 	}
 	return status;

@@ -46,15 +46,20 @@ enum dict_result domain_find(struct policy *p, const struct maps *m, struct str 
 	return maps_get(p, m, domain, &value);
 }
 
-static enum dict_result find_key(struct policy *p, const struct maps *m, struct str local, struct str domain,
+/* Without a domain the key is the local part alone. */
+static enum dict_result find_key(struct policy *p, const struct maps *m, struct str local, struct str domain, bool part,
 				 struct buf *value)
 {
-	char key[ADDR_OCTETS_MAX + 2];
+	char room[ADDR_OCTETS_MAX + 2];
+	struct str key = local;
 
-	memcpy(key, local.p, local.n);
-	key[local.n] = '@';
-	memcpy(key + local.n + 1, domain.p, domain.n);
-	return maps_get(p, m, str_of(key, local.n + 1 + domain.n), value);
+	if (domain.n > 0) {
+		memcpy(room, local.p, local.n);
+		room[local.n] = '@';
+		memcpy(room + local.n + 1, domain.p, domain.n);
+		key = str_of(room, local.n + 1 + domain.n);
+	}
+	return part ? maps_get_part(p, m, key, value) : maps_get(p, m, key, value);
 }
 
 static enum dict_result is_local(struct policy *p, const struct address *a)
@@ -76,6 +81,8 @@ enum dict_result address_find(struct policy *p, const struct maps *m, const stru
 		{ FORM_DOMAIN, FORM_DOMAIN, STR(""), a->domain },
 	};
 
+	bool part = false;
+
 	if (m->n > 0 && forms & FORM_LOCAL) {
 		enum dict_result local = is_local(p, a);
 		if (local == DICT_ERROR)
@@ -86,8 +93,8 @@ enum dict_result address_find(struct policy *p, const struct maps *m, const stru
 	for (size_t i = 0; m->n > 0 && i < COUNT(keys); i++) {
 		if (!(keys[i].form & forms) || (keys[i].told == FORM_PLAIN && !a->extended))
 			continue;
-		enum dict_result r = keys[i].domain.n > 0 ? find_key(p, m, keys[i].local, keys[i].domain, value)
-							  : maps_get(p, m, keys[i].local, value);
+		enum dict_result r = find_key(p, m, keys[i].local, keys[i].domain, part, value);
+		part = true;
 		if (form)
 			*form = keys[i].told;
 		if (r != DICT_MISSING)

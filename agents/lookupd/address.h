@@ -27,7 +27,7 @@ enum address_form {
 };
 
 /*
- * Looks up these forms, in the order in which they stand. `form`, may be NULL: which one was found; FORM_PLAIN also for
+ * Looks up these forms, in the order in which they stand; in tables of patterns only the first one. `form`, may be NULL: which one was found; FORM_PLAIN also for
  * "user", when the extension was left out.
  */
 enum dict_result address_find(struct policy *p, const struct maps *m, const struct address *a, unsigned forms,

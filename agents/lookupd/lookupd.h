@@ -8,7 +8,7 @@
 struct lookupd {
 	struct run *run;
 	struct policy policy;
-	struct table accounts; /* of this host, lower case; as they were at start */
+	struct dict *accounts, *groups; /* read before the fence; NULL: no parameter names them */
 	struct timer end;
 };
 

@@ -1,10 +1,8 @@
 /* lookupd - address classes, aliases and routes, from tables. See lookupd.8. */
-#include <pwd.h>
 #include <stdlib.h>
 
 #include "base/time.h"
 #include "lookupd.h"
-#include "mail/addr.h"
 
 enum { END_MS = 20 }; /* the answer to reload leaves first */
 
@@ -13,7 +11,7 @@ static const struct lookupd_conf *conf_of(const struct run *run)
 	return run->conf;
 }
 
-static bool wants_accounts(const struct lookupd_conf *conf)
+static bool names_table(const struct lookupd_conf *conf, struct str table)
 {
 	const struct str lists[] = { conf->local_recipient_maps, conf->mydestination,
 				     conf->alias_maps,		 conf->virtual_mailbox_maps,
@@ -22,22 +20,19 @@ static bool wants_accounts(const struct lookupd_conf *conf)
 
 	for (size_t i = 0; i < COUNT(lists); i++)
 		for (struct str rest = lists[i]; conf_list_next(&rest, &item);)
-			if (str_ends(item, STR("unix:passwd.byname")))
+			if (str_ends(item, table))
 				return true;
 	return false;
 }
 
-static void read_accounts(struct table *accounts)
+static bool wants_accounts(const struct lookupd_conf *conf)
 {
-	scoped_buf struct buf name = { 0 };
+	return names_table(conf, STR("unix:passwd.byname")) || names_table(conf, STR("unix:group.byname"));
+}
 
-	setpwent();
-	for (const struct passwd *pw; (pw = getpwent());) {
-		buf_reset(&name);
-		addr_key(str_from(pw->pw_name), &name);
-		table_set(accounts, buf_str(&name), accounts);
-	}
-	endpwent();
+static struct dict *read_unix(struct lookupd *l, struct str table, struct err *err)
+{
+	return names_table(conf_of(l->run), table) ? dict_open(table, -1, NULL, STR(""), err) : NULL;
 }
 
 /* The account database is behind the fence. */
@@ -45,12 +40,11 @@ static bool prepare(struct run *run, struct err *err)
 {
 	struct lookupd *l = calloc(1, sizeof(*l));
 
-	(void)err;
 	ASSERT(l);
 	l->run = run;
 	run->state = l;
-	if (wants_accounts(conf_of(run)))
-		read_accounts(&l->accounts);
+	l->accounts = read_unix(l, STR("unix:passwd.byname"), err);
+	l->groups = read_unix(l, STR("unix:group.byname"), err);
 	return true;
 }
 
@@ -76,7 +70,7 @@ static void tell(void *arg, const char *text)
 static void open_policy(struct lookupd *l)
 {
 	struct policy_world world = {
-		.open = open_table, .tell = tell, .arg = l, .accounts = l->accounts.n > 0 ? &l->accounts : NULL
+		.open = open_table, .tell = tell, .arg = l, .accounts = l->accounts, .groups = l->groups
 	};
 
 	policy_open(&l->policy, conf_of(l->run), &world, clock_mono_ms());

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "mail/addr.h"
 
 /* in the order of the choices of smtp_tls_security_level */
 static const char *const levels[] = { "none", "may", "encrypt", "verify", "secure" };
@@ -14,8 +13,8 @@ enum { TELL_MS = 60000, RETRY_MS = 5000 };
 struct source {
 	struct source *next;
 	struct str spec;
-	struct dict *dict; /* NULL: accounts, or not open */
-	bool accounts;
+	struct dict *dict; /* NULL: not open */
+	bool lent;
 	bool told;
 	int64_t told_ms, retry_ms;
 };
@@ -54,6 +53,16 @@ static void source_open(struct policy *p, struct source *s)
 		tell(p, s, err.text);
 }
 
+static void source_borrow(struct policy *p, struct source *s)
+{
+	if (str_eq(s->spec, STR("unix:passwd.byname")))
+		s->dict = p->world.accounts;
+	else if (str_eq(s->spec, STR("unix:group.byname")))
+		s->dict = p->world.groups;
+	else
+		tell(p, s, "unix: known are unix:passwd.byname and unix:group.byname");
+}
+
 /* proxy: tells Postfix to ask another process, which is what lookupd is anyway. */
 static struct source *source_find(struct policy *p, struct str spec)
 {
@@ -66,10 +75,12 @@ static struct source *source_find(struct policy *p, struct str spec)
 		return s;
 	s = arena_alloc(&p->arena, sizeof(*s));
 	s->spec = arena_str(&p->arena, spec);
-	s->accounts = str_eq(spec, STR("unix:passwd.byname"));
 	s->next = p->sources;
 	p->sources = s;
-	if (!s->accounts)
+	s->lent = str_starts(spec, STR("unix:"));
+	if (s->lent)
+		source_borrow(p, s);
+	else
 		source_open(p, s);
 	return s;
 }
@@ -137,7 +148,8 @@ void policy_open(struct policy *p, const struct lookupd_conf *conf, const struct
 void policy_close(struct policy *p)
 {
 	for (struct source *s = p->sources; s; s = s->next)
-		dict_close(s->dict);
+		if (!s->lent)
+			dict_close(s->dict);
 	arena_free(&p->arena);
 	*p = (struct policy){ 0 };
 }
@@ -146,7 +158,7 @@ static void source_refresh(struct policy *p, struct source *s)
 {
 	struct err err = { 0 };
 
-	if (s->accounts)
+	if (s->lent)
 		return;
 	if (!s->dict) {
 		if (p->now_ms >= s->retry_ms)
@@ -167,20 +179,10 @@ void policy_refresh(struct policy *p, int64_t now_ms)
 		source_refresh(p, s);
 }
 
-static enum dict_result accounts_get(const struct policy *p, struct str key, struct buf *value)
-{
-	if (!p->world.accounts)
-		return DICT_ERROR;
-	buf_reset(value);
-	return addr_key(key, value) && table_get(p->world.accounts, buf_str(value)) ? DICT_FOUND : DICT_MISSING;
-}
-
 static enum dict_result source_get(struct policy *p, struct source *s, struct str key, struct buf *value)
 {
 	struct err err = { 0 };
 
-	if (s->accounts)
-		return accounts_get(p, key, value);
 	if (!s->dict)
 		return DICT_ERROR;
 	enum dict_result r = dict_get(s->dict, key, value, &err);
@@ -192,10 +194,17 @@ static enum dict_result source_get(struct policy *p, struct source *s, struct st
 	return r;
 }
 
-enum dict_result maps_get(struct policy *p, const struct maps *m, struct str key, struct buf *value)
+static bool is_left_out(const struct maps_item *item, bool part)
+{
+	return part && item->source && item->source->dict && dict_is_pattern(item->source->dict);
+}
+
+static enum dict_result get(struct policy *p, const struct maps *m, struct str key, bool part, struct buf *value)
 {
 	for (size_t i = 0; i < m->n; i++) {
 		const struct maps_item *item = &m->items[i];
+		if (is_left_out(item, part))
+			continue;
 		if (!item->source && str_ieq(item->name, key)) {
 			buf_reset(value);
 			return buf_add(value, key) ? DICT_FOUND : DICT_ERROR;
@@ -205,4 +214,14 @@ enum dict_result maps_get(struct policy *p, const struct maps *m, struct str key
 			return r;
 	}
 	return DICT_MISSING;
+}
+
+enum dict_result maps_get(struct policy *p, const struct maps *m, struct str key, struct buf *value)
+{
+	return get(p, m, key, false, value);
+}
+
+enum dict_result maps_get_part(struct policy *p, const struct maps *m, struct str key, struct buf *value)
+{
+	return get(p, m, key, true, value);
 }

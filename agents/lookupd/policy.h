@@ -15,7 +15,7 @@ struct policy_world {
 	struct dict *(*open)(void *arg, struct str spec, struct err *err);
 	void (*tell)(void *arg, const char *text); /* a line for the log */
 	void *arg;
-	const struct table *accounts; /* names of unix:passwd.byname; NULL: they were not read */
+	struct dict *accounts, *groups; /* unix:passwd.byname and unix:group.byname, lent; NULL: they were not read */
 };
 
 struct source;
@@ -55,5 +55,7 @@ void policy_refresh(struct policy *p, int64_t now_ms);
 
 /* The first item that has the key decides; so does one that cannot answer. A plain name has itself as its value. */
 enum dict_result maps_get(struct policy *p, const struct maps *m, struct str key, struct buf *value);
+/* The same for a part of what was asked: tables of patterns are left out, their rows are for the whole. */
+enum dict_result maps_get_part(struct policy *p, const struct maps *m, struct str key, struct buf *value);
 
 #endif

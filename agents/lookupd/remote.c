@@ -39,7 +39,7 @@ static enum dict_result find_parent(struct policy *p, const struct maps *m, stru
 		if (dot < 0)
 			break;
 		hop = str_skip(hop, (size_t)dot + 1);
-		r = maps_get(p, m, hop, value);
+		r = maps_get_part(p, m, hop, value);
 	}
 	return r;
 }

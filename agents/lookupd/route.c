@@ -29,7 +29,7 @@ static struct str lower(struct str s, struct arena *arena)
 static bool account_name(struct policy *p, const struct address *a, struct arena *arena, struct str *out)
 {
 	scoped_buf struct buf value = { 0 };
-	enum dict_result r = a->extended ? maps_get(p, &p->local_recipient, a->local, &value) : DICT_MISSING;
+	enum dict_result r = a->extended ? maps_get_part(p, &p->local_recipient, a->local, &value) : DICT_MISSING;
 
 	*out = lower(r == DICT_FOUND ? a->local : a->user, arena);
 	return r != DICT_ERROR;
@@ -72,15 +72,15 @@ static enum dict_result find_transport(struct policy *p, const struct address *a
 	enum dict_result r = address_find(p, &p->transport, a, FORM_FULL | FORM_PLAIN, value, NULL);
 
 	if (r == DICT_MISSING)
-		r = maps_get(p, &p->transport, domain, value);
+		r = maps_get_part(p, &p->transport, domain, value);
 	while (r == DICT_MISSING && domain.n > 1) {
 		ptrdiff_t dot = str_find(str_skip(domain, 1), '.');
 		if (dot < 0)
 			break;
 		domain = str_skip(domain, (size_t)dot + 1);
-		r = maps_get(p, &p->transport, domain, value);
+		r = maps_get_part(p, &p->transport, domain, value);
 	}
-	return r == DICT_MISSING ? maps_get(p, &p->transport, STR("*"), value) : r;
+	return r == DICT_MISSING ? maps_get_part(p, &p->transport, STR("*"), value) : r;
 }
 
 static bool is_known(struct str transport)

@@ -7,17 +7,37 @@
 
 #include "base/time.h"
 #include "dict/inner.h"
+#include "dict/rules.h"
 #include "io/fd.h"
 
 static const struct dict_type types[] = {
-	{ "inline", NULL, false, inline_load },		{ "lmdb", ".lmdb", true, lmdb_load },
-	{ "passwd-file", "", false, passwd_file_load }, { "static", NULL, false, static_load },
-	{ "texthash", "", false, texthash_load },
+	{ .name = "cidr", .suffix = "", .pattern = true, .load = cidr_load, .get = cidr_get, .each = rules_each },
+	{ .name = "fail", .load = fail_load, .get = fail_get, .each = no_rows },
+	{ .name = "inline", .load = inline_load },
+	{ .name = "lmdb",
+	  .suffix = ".lmdb",
+	  .renamed_whole = true,
+	  .load = lmdb_load,
+	  .get = lmdb_get,
+	  .each = lmdb_each },
+	{ .name = "passwd-file", .suffix = "", .load = passwd_file_load },
+	{ .name = "pcre", .suffix = "", .pattern = true, .load = pcre_load, .get = pattern_get, .each = rules_each },
+	{ .name = "randmap", .load = randmap_load, .get = randmap_get, .each = no_rows },
+	{ .name = "regexp",
+	  .suffix = "",
+	  .pattern = true,
+	  .load = regexp_load,
+	  .get = pattern_get,
+	  .each = rules_each },
+	{ .name = "static", .load = static_load, .get = static_get, .each = no_rows },
+	{ .name = "texthash", .suffix = "", .load = texthash_load },
+	{ .name = "unix", .load = unix_load },
 };
 
 void content_free(struct content *c)
 {
 	table_free(&c->rows);
+	rules_free(c->rules);
 	arena_free(&c->arena);
 	if (c->env)
 		mdb_env_close(c->env);
@@ -46,7 +66,7 @@ bool stamp_same(const struct stamp *a, const struct stamp *b)
 
 static const struct dict_type *find_type(struct str name, struct err *err)
 {
-	char known[120] = "";
+	char known[200] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < COUNT(types); i++) {
@@ -121,23 +141,41 @@ void dict_close(struct dict *d)
 	free(d);
 }
 
-enum dict_result dict_get(struct dict *d, struct str key, struct buf *value, struct err *err)
+bool dict_is_pattern(const struct dict *d)
 {
-	struct content *c = &d->content;
+	return d->type->pattern;
+}
 
-	buf_reset(value);
-	buf_reset(&d->key);
-	for (size_t i = 0; i < key.n; i++)
-		buf_addc(&d->key, ascii_lower(key.p[i]));
-	if (c->env)
-		return lmdb_get(c, buf_str(&d->key), value, err);
-	const struct str *row = c->fixed.p ? &c->fixed : table_get(&c->rows, buf_str(&d->key));
+bool dict_has_file(struct str spec)
+{
+	const struct dict_type *type = find_type(str_cut(&spec, ':'), NULL);
+
+	return type && type->suffix;
+}
+
+static enum dict_result rows_get(struct dict *d, struct str key, struct buf *value, struct err *err)
+{
+	const struct str *row = table_get(&d->content.rows, key);
+
 	if (!row)
 		return DICT_MISSING;
 	if (buf_add(value, *row))
 		return DICT_FOUND;
 	err_set(err, "the value is too long");
 	return DICT_ERROR;
+}
+
+enum dict_result dict_get(struct dict *d, struct str key, struct buf *value, struct err *err)
+{
+	buf_reset(value);
+	buf_reset(&d->key);
+	if (d->type->pattern)
+		return d->type->get(&d->content, key, value, err);
+	for (size_t i = 0; i < key.n; i++)
+		buf_addc(&d->key, ascii_lower(key.p[i]));
+	if (d->type->get)
+		return d->type->get(&d->content, buf_str(&d->key), value, err);
+	return rows_get(d, buf_str(&d->key), value, err);
 }
 
 static void look(const struct dict *d, struct stamp *out)
@@ -193,10 +231,8 @@ bool dict_each(struct dict *d, bool (*row)(void *arg, struct str key, struct str
 	void *value;
 	size_t at = 0;
 
-	if (c->env)
-		return lmdb_each(c, row, arg, err);
-	if (c->fixed.p)
-		return err_set(err, "static: has no rows to list");
+	if (d->type->each)
+		return d->type->each(c, row, arg, err);
 	while (table_next(&c->rows, &at, &key, &value))
 		if (!row(arg, key, *(const struct str *)value))
 			return false;

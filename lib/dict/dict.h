@@ -6,9 +6,18 @@
  *	lmdb:FILE          FILE.lmdb, made by dict_compile (or by another program's postmap, at rest)
  *	inline:{ {k=v} }   rows that stand in the configuration
  *	static:value       the same for every key
+ *	randmap:{ v, ... } one of the values, by chance
+ *	fail:name          DICT_ERROR for every key
+ *	pcre:FILE          "/pattern/flags value" in order, as in Postfix's pcre_table(5)
+ *	regexp:FILE        the same with POSIX extended expressions (done by PCRE2 too, which has limits where regexec has none)
+ *	cidr:FILE          "network value" in order; keys are addresses
+ *	unix:passwd.byname, unix:group.byname
+ *	                   the accounts (groups) of this host, as they were when the table was opened
  *	passwd-file:FILE   authd's users: does the key name one? The value is the canonical name.
  *
- * Keys know no case of ASCII letters. Limits: text of 64 MiB, a logical line of 64 KiB, a key in LMDB of 511 octets.
+ * Keys know no case of ASCII letters, unless a pattern says so. Limits: text of 64 MiB, a logical line of 64 KiB, a key in
+ * LMDB of 511 octets, 10,000 patterns or 100,000 networks; "if" in "if" 50 deep; for each match of a pattern 200,000 steps
+ * and 4 MiB, over which the look-up is DICT_ERROR; a value with parts of the key of 64 KiB.
  */
 #ifndef DICT_DICT_H
 #define DICT_DICT_H
@@ -33,6 +42,11 @@ enum dict_result { DICT_MISSING, DICT_FOUND, DICT_ERROR };
 /* Replaces what is in `value`. DICT_ERROR, with err: no answer now, which is not the same as "missing". */
 enum dict_result dict_get(struct dict *d, struct str key, struct buf *value, struct err *err);
 
+/* Its rows fit whole keys only: who looks for parts of a key (a domain's parents, user@) leaves such a table out. */
+bool dict_is_pattern(const struct dict *d);
+/* Is a file (and so its folder) needed to open "type:name"? False for an unknown type too. */
+bool dict_has_file(struct str spec);
+
 enum dict_change {
 	DICT_SAME,
 	DICT_NEW,   /* the file was replaced or changed, and the new version is in use */
@@ -47,7 +61,7 @@ enum dict_change dict_changed(struct dict *d, int64_t now_ms, struct err *err);
 /* "line 7: duplicate key (and 2 more)" about the version in use; empty: none. Such lines are passed over. */
 const char *dict_warning(const struct dict *d);
 
-/* All rows: sorted from LMDB, else in no order. False: `row` said so, or with err a failure. */
+/* All rows: sorted from LMDB, patterns and networks in their order as written, else in no order. False: `row` said so, or with err a failure. */
 bool dict_each(struct dict *d, bool (*row)(void *arg, struct str key, struct str value), void *arg, struct err *err);
 
 /*

@@ -3,14 +3,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "base/random.h"
 #include "conf/conf.h"
 #include "dict/inner.h"
 #include "dict/text.h"
 #include "dict/user.h"
 #include "io/fd.h"
 
-/* The whole text of a regular file that nobody wrote to meanwhile. */
-static bool read_file(const struct dict *d, struct buf *text, struct stamp *stamp, struct err *err)
+bool content_read(const struct dict *d, struct buf *text, struct stamp *stamp, struct err *err)
 {
 	scoped_fd int fd = openat(d->folder, d->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat before, after;
@@ -31,8 +31,7 @@ static bool read_file(const struct dict *d, struct buf *text, struct stamp *stam
 	return why ? err_set(err, "%s", why) : true;
 }
 
-/* False: the key is there already. */
-static bool add_row(struct content *c, struct str key, struct str value)
+bool content_add(struct content *c, struct str key, struct str value)
 {
 	if (table_get(&c->rows, key))
 		return false;
@@ -47,13 +46,13 @@ bool texthash_load(const struct dict *d, struct content *c, struct stamp *stamp,
 	scoped_buf struct buf text = { 0 };
 	struct text_row row;
 
-	if (!read_file(d, &text, stamp, err))
+	if (!content_read(d, &text, stamp, err))
 		return false;
 	scoped_text struct text t = { .rest = buf_str(&text) };
 	while (text_next(&t, &row))
 		if (row.bad)
 			content_warn(c, row.line, row.bad);
-		else if (!add_row(c, row.key, row.value))
+		else if (!content_add(c, row.key, row.value))
 			content_warn(c, row.line, "duplicate key");
 	return true;
 }
@@ -62,7 +61,7 @@ bool passwd_file_load(const struct dict *d, struct content *c, struct stamp *sta
 {
 	scoped_buf struct buf text = { 0 }, name = { 0 };
 
-	if (!read_file(d, &text, stamp, err))
+	if (!content_read(d, &text, stamp, err))
 		return false;
 	struct str rest = buf_str(&text);
 	for (size_t n = 1; rest.n > 0; n++) {
@@ -73,7 +72,7 @@ bool passwd_file_load(const struct dict *d, struct content *c, struct stamp *sta
 		if (!divided || !user_canonical(str_cut(&line, ':'), d->domain, &name))
 			content_warn(c, n, "is no user");
 		else
-			add_row(c, buf_str(&name), buf_str(&name));
+			content_add(c, buf_str(&name), buf_str(&name));
 	}
 	return true;
 }
@@ -108,7 +107,7 @@ bool inline_load(const struct dict *d, struct content *c, struct stamp *stamp, s
 		lower(str_trim(str_cut(&value, '=')), &key);
 		if (!assigns || key.n == 0)
 			return err_set(err, "'%.*s' is not key=value", STR_ARG(item));
-		if (!add_row(c, buf_str(&key), str_trim(value)))
+		if (!content_add(c, buf_str(&key), str_trim(value)))
 			return err_set(err, "key '%.*s' stands there twice", STR_ARG(buf_str(&key)));
 	}
 	return true;
@@ -119,4 +118,62 @@ bool static_load(const struct dict *d, struct content *c, struct stamp *stamp, s
 	(void)stamp;
 	c->fixed = arena_str(&c->arena, unbrace(d->name));
 	return c->fixed.n > 0 || err_set(err, "write static:value");
+}
+
+enum dict_result static_get(const struct content *c, struct str key, struct buf *value, struct err *err)
+{
+	(void)key;
+	if (buf_add(value, c->fixed))
+		return DICT_FOUND;
+	err_set(err, "the value is too long");
+	return DICT_ERROR;
+}
+
+bool randmap_load(const struct dict *d, struct content *c, struct stamp *stamp, struct err *err)
+{
+	struct str inner = unbrace(d->name), rest = inner, item;
+	size_t n = 0;
+
+	(void)stamp;
+	while (conf_list_next(&rest, &item))
+		n++;
+	if (n == 0 || d->name.p[0] != '{')
+		return err_set(err, "write randmap:{ value, ... }");
+	c->picks = arena_alloc(&c->arena, n * sizeof(*c->picks));
+	while (conf_list_next(&inner, &item))
+		c->picks[c->n_picks++] = arena_str(&c->arena, unbrace(item));
+	return true;
+}
+
+enum dict_result randmap_get(const struct content *c, struct str key, struct buf *value, struct err *err)
+{
+	(void)key;
+	if (buf_add(value, c->picks[random_u64() % c->n_picks]))
+		return DICT_FOUND;
+	err_set(err, "the value is too long");
+	return DICT_ERROR;
+}
+
+bool fail_load(const struct dict *d, struct content *c, struct stamp *stamp, struct err *err)
+{
+	(void)stamp;
+	c->fixed = arena_str(&c->arena, d->name);
+	return c->fixed.n > 0 || err_set(err, "write fail:name");
+}
+
+enum dict_result fail_get(const struct content *c, struct str key, struct buf *value, struct err *err)
+{
+	(void)key;
+	(void)value;
+	err_set(err, "fail:%.*s: it fails for every key", STR_ARG(str_head(c->fixed, 100)));
+	return DICT_ERROR;
+}
+
+bool no_rows(const struct content *c, bool (*row)(void *arg, struct str key, struct str value), void *arg,
+	     struct err *err)
+{
+	(void)c;
+	(void)row;
+	(void)arg;
+	return err_set(err, "a table of this type has no rows to list");
 }

@@ -91,10 +91,18 @@ static const char *split(struct buf *line, struct text_row *row)
 	return NULL;
 }
 
-bool text_next(struct text *t, struct text_row *row)
+bool text_line(struct text *t, struct text_row *row)
 {
 	*row = (struct text_row){ 0 };
 	if (!next_line(t, row))
+		return false;
+	row->value = str_trim(buf_str(&t->line));
+	return true;
+}
+
+bool text_next(struct text *t, struct text_row *row)
+{
+	if (!text_line(t, row))
 		return false;
 	if (!row->bad)
 		row->bad = split(&t->line, row);

@@ -20,6 +20,8 @@ struct text_row {
 
 /* NULL, or why this cannot be the whole text of a table. */
 const char *text_refused(struct str text);
+/* The next logical line, in row->value and not yet taken apart; false at the end. */
+bool text_line(struct text *t, struct text_row *row);
 /* The next row or bad line; false at the end. text_free when done. */
 bool text_next(struct text *t, struct text_row *row);
 static inline void text_free(struct text *t)

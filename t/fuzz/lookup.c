@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct lookupd_conf conf = world_conf();
 	struct str text = str_of(data, size), login = text, sender = str_cut(&login, '\n');
 
-	if (w.accounts.n == 0)
+	if (!w.accounts)
 		world_begin(&w, &conf);
 	check_mx(&w.policy, text);
 	check_expand(&w.policy, AUTHORITY_MX, text);

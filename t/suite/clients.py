@@ -376,6 +376,20 @@ def test_postmap():
         assert sorted(x.split("\t")[0] for x in t.ctl("postmap", "-s", path).splitlines()) == ["one@example.test", "three", "two"]
         assert t.ctl("postmap", "-q", "10.1.2.3", "cidr:" + path, check=False).returncode
         assert t.ctl("postmap", "-q", "k", "inline:{k=v}") == "v\n"
+        assert t.ctl("postmap", "-q", "root", "unix:passwd.byname").startswith("root:x:0:0:")
+        assert t.ctl("postmap", "-q", "root", "unix:group.byname").startswith("root:x:0:")
+        with open(f"{t.dir}/rows", "w") as f:
+            f.write("/^(.*)@old$/ $1@new\nif /x/\n!/y/i REJECT\nendif\n")
+        with open(f"{t.dir}/nets", "w") as f:
+            f.write("192.0.2.0/25 near\n::/0 far\n")
+        pcre, nets = f"pcre:{t.dir}/rows", f"cidr:{t.dir}/nets"
+        assert t.ctl("postmap", "-q", "-", pcre, nets, input="Me@OLD\nnone\n192.0.2.1\n") == "Me@OLD\tMe@new\n192.0.2.1\tnear\n"
+        assert t.ctl("postmap", "-q", "-", pcre, input="none\n\n", check=False).returncode == 1
+        assert t.ctl("postmap", "-s", pcre) == "/^(.*)@old$/\t$1@new\n!/y/i\tREJECT\n"
+        assert t.ctl("postmap", "-s", nets) == "192.0.2.0/25\tnear\n::/0\tfar\n"
+        r = t.ctl("postmap", "-q", "a", "fail:why", check=False)
+        assert r.returncode == 75 and "fails for every key" in r.stderr, r
+        assert t.ctl("postmap", "-s", "static:x", check=False).returncode
         for bad in f"{t.dir}/none", "nonsense:x", f"{t.dir}/none/x":
             r = t.ctl("postmap", bad, check=False)
             assert r.returncode and r.stderr.startswith("postmap: "), r

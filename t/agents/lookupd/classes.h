@@ -9,7 +9,7 @@
 
 struct world {
 	struct policy policy;
-	struct table accounts;
+	struct dict *accounts;
 	struct buf told;
 };
 
@@ -74,19 +74,18 @@ static inline struct lookupd_conf world_conf(void)
 
 static inline void world_begin(struct world *w, const struct lookupd_conf *conf)
 {
-	static const char *const names[] = { "hank", "admin", "root", "carol", "back" };
-	struct policy_world pw = { .open = world_open, .tell = world_tell, .arg = w, .accounts = &w->accounts };
+	static const char names[] = "inline:{ hank=x, admin=x, root=x, carol=x, back=x }";
+	struct dict *accounts = dict_open(str_from(names), -1, NULL, STR(""), NULL);
+	struct policy_world pw = { .open = world_open, .tell = world_tell, .arg = w, .accounts = accounts };
 
-	*w = (struct world){ 0 };
-	for (size_t i = 0; i < COUNT(names); i++)
-		table_set(&w->accounts, str_from(names[i]), w);
+	*w = (struct world){ .accounts = accounts };
 	policy_open(&w->policy, conf, &pw, 0);
 }
 
 static inline void world_end(struct world *w)
 {
 	policy_close(&w->policy);
-	table_free(&w->accounts);
+	dict_close(w->accounts);
 	buf_free(&w->told);
 }
 

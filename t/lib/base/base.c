@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/heap.h"
+#include "base/net.h"
 #include "base/network.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -250,8 +251,44 @@ START_TEST(network_cases)
 }
 END_TEST
 
+static const struct {
+	const char *net, *address, *why;
+	bool has;
+} nets[] = {
+	{ "", "", "is no address and no network", false },
+	{ "1.2.3", "", "is no address and no network", false },
+	{ "[1.2.3.4", "", "is no address and no network", false },
+	{ "1.2.3.4/-1", "", "has no length of 0 to 32 behind its /", false },
+	{ "1.2.3.4/24/1", "", "has no length of 0 to 32 behind its /", false },
+	{ "1.2.3.4/30", "", NULL, false },
+	{ "1.2.3.4/29", "", "is no network: bits behind its length are set", false },
+	{ "1.2.3.4", "1.2.3.4", NULL, true },
+	{ "1.2.3.4", "1.2.3.5", NULL, false },
+	{ "1.2.3.4/30", "1.2.3.7", NULL, true },
+	{ "1.2.3.4/30", "1.2.3.8", NULL, false },
+	{ "0.0.0.0/0", "1.2.3.8", NULL, true },
+	{ "0.0.0.0/0", "::1", NULL, false },
+	{ "[::1]/128", "[::1]", NULL, true },
+	{ "[fe80::/10]", "febf::1", NULL, true },
+	{ "fe80::/10", "fec0::1", NULL, false },
+};
+
+START_TEST(net_cases)
+{
+	struct net net, address;
+	const char *why = net_parse(str_from(nets[_i].net), &net);
+
+	ck_assert_int_eq(why != NULL, nets[_i].why != NULL);
+	if (why)
+		ck_assert_str_eq(why, nets[_i].why);
+	else
+		ck_assert_int_eq(net_address(str_from(nets[_i].address), &address) && net_has(&net, &address), nets[_i].has);
+}
+END_TEST
+
 TEST_MAIN("base", {
 	tcase_add_loop_test(tc, network_cases, 0, COUNT(networks));
+	tcase_add_loop_test(tc, net_cases, 0, COUNT(nets));
 	tcase_add_loop_test(tc, number_cases, 0, COUNT(numbers));
 	tcase_add_test(tc, str_cutting);
 	tcase_add_test(tc, buf_limit);

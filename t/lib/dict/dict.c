@@ -71,13 +71,14 @@ static const char *get(struct dict *d, const char *key)
 
 /* ---- specifications ---- */
 
+#define KNOWN "cidr, fail, inline, lmdb, passwd-file, pcre, randmap, regexp, static, texthash, unix"
+
 static const struct {
 	const char *spec, *file, *err;
 } bad_specs[] = {
-	{ "", NULL, "'' is no type of table: known are inline, lmdb, passwd-file, static, texthash" },
-	{ "hash:/a", NULL, "'hash' is no type of table: known are inline, lmdb, passwd-file, static, texthash" },
-	{ "/etc/virtual", NULL,
-	  "'/etc/virtual' is no type of table: known are inline, lmdb, passwd-file, static, texthash" },
+	{ "", NULL, "'' is no type of table: known are " KNOWN },
+	{ "hash:/a", NULL, "'hash' is no type of table: known are " KNOWN },
+	{ "/etc/virtual", NULL, "'/etc/virtual' is no type of table: known are " KNOWN },
 	{ "texthash:", NULL, "texthash:: write the absolute path of a file; its folder must exist at start" },
 	{ "texthash:x", "", "texthash:x: write the absolute path of a file; its folder must exist at start" },
 	{ "texthash:/t/none", "none", "texthash:/t/none: cannot be opened: No such file or directory" },
@@ -86,6 +87,15 @@ static const struct {
 	{ "static:", NULL, "static:: write static:value" },
 	{ "inline:", NULL, "inline:: write inline:{ {key=value}, ... }" },
 	{ "inline:{ a }", NULL, "inline:{ a }: 'a' is not key=value" },
+	{ "fail:", NULL, "fail:: write fail:name" },
+	{ "randmap:", NULL, "randmap:: write randmap:{ value, ... }" },
+	{ "randmap:{ }", NULL, "randmap:{ }: write randmap:{ value, ... }" },
+	{ "randmap:a", NULL, "randmap:a: write randmap:{ value, ... }" },
+	{ "unix:", NULL, "unix:: known are unix:passwd.byname and unix:group.byname" },
+	{ "unix:shadow.byname", NULL, "unix:shadow.byname: known are unix:passwd.byname and unix:group.byname" },
+	{ "pcre:", NULL, "pcre:: write the absolute path of a file; its folder must exist at start" },
+	{ "pcre:/t/none", "none", "pcre:/t/none: cannot be opened: No such file or directory" },
+	{ "cidr:/t/none", "none", "cidr:/t/none: cannot be opened: No such file or directory" },
 	{ "inline:{ {=b} }", NULL, "inline:{ {=b} }: '{=b}' is not key=value" },
 	{ "inline:{ a=b, A=c }", NULL, "inline:{ a=b, A=c }: key 'a' stands there twice" },
 };
@@ -110,7 +120,36 @@ static const struct {
 	{ "inline:{ {a=b c}, D=e, f= }", "", "(missing)" },
 	{ "inline:{ { x = y=z } }", "X", "y=z" },
 	{ "inline:{}", "x", "(missing)" },
+	{ "fail:why", "x", "(error)" },
+	{ "randmap:{ {a b} }", "x", "a b" },
+	{ "unix:passwd.byname", "no-such-account", "(missing)" },
 };
+
+START_TEST(accounts)
+{
+	struct dict *people = open_spec("unix:passwd.byname", NULL, NULL);
+	struct dict *groups = open_spec("unix:group.byname", NULL, NULL);
+
+	ck_assert_int_eq(strncmp(get(people, "ROOT"), "root:x:0:0:", 11), 0);
+	ck_assert_int_eq(strncmp(get(groups, "root"), "root:x:0:", 9), 0);
+	dict_close(people);
+	dict_close(groups);
+}
+END_TEST
+
+/* Both of two values come, sooner or later: that one of them never does in 500 turns is left to 2^-499. */
+START_TEST(by_chance)
+{
+	struct dict *d = open_spec("randmap:{ a, b }", NULL, NULL);
+	bool seen[2] = { false, false };
+
+	for (int i = 0; i < 500; i++)
+		seen[*get(d, "x") - 'a'] = true;
+	ck_assert(seen[0] && seen[1]);
+	ck_assert(!dict_is_pattern(d) && !dict_has_file(STR("randmap:{ a, b }")) && dict_has_file(STR("pcre:/x")));
+	dict_close(d);
+}
+END_TEST
 
 START_TEST(simple_types)
 {
@@ -526,6 +565,8 @@ TEST_MAIN("dict", {
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, spec_refused, 0, COUNT(bad_specs));
 	tcase_add_loop_test(tc, simple_types, 0, COUNT(simple));
+	tcase_add_test(tc, accounts);
+	tcase_add_test(tc, by_chance);
 	tcase_add_loop_test(tc, text_cases, 0, COUNT(texts));
 	tcase_add_test(tc, text_limits);
 	tcase_add_loop_test(tc, passwd_file, 0, COUNT(users));

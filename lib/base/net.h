@@ -1,0 +1,19 @@
+/* net - IP addresses and networks, as texts and as bits. */
+#ifndef BASE_NET_H
+#define BASE_NET_H
+
+#include "base/str.h"
+
+struct net {
+	uint8_t octets[16]; /* the first four of IPv4 */
+	uint8_t size;	    /* 4 or 16 */
+	uint8_t prefix;	    /* how many bits count; of an address all */
+};
+
+/* "192.0.2.1", "2001:db8::1", "[2001:db8::1]". False: none. */
+bool net_address(struct str text, struct net *out);
+/* An address, or one with "/24" behind it, inside the brackets or behind them. NULL, or why it is none. */
+const char *net_parse(struct str text, struct net *out);
+bool net_has(const struct net *net, const struct net *address);
+
+#endif

@@ -1,0 +1,1 @@
+tayori_fuzz(pattern NEEDS dict)

@@ -55,6 +55,7 @@ static struct entry *enter(struct intake *in)
 				     .size = env->content_size,
 				     .recipients = env->n,
 				     .open = env->n,
+				     .held = env->held,
 				     .checked = true };
 
 	return entries_add(&in->qmgr->entries, &facts, env);
@@ -75,6 +76,12 @@ static void flushed(struct flush *f, int error)
 	struct entry *e = enter(in);
 	log_line(&in->qmgr->run->log, LOG_NOTICE, WORDS_QUEUED, STR_ARG(queue_id_str(&w->env.id)),
 		 LOG_ARG(w->env.sender), (unsigned long long)w->env.content_size, w->env.n);
+	if (e->held) {
+		queue_mark(&in->qmgr->queue, &e->id, false, true);
+		log_line(&in->qmgr->run->log, LOG_NOTICE, WORDS_HELD, STR_ARG(queue_id_str(&e->id)));
+		finish(in, &ok);
+		return;
+	}
 	in->work = NULL;
 	finish(in, &ok);
 	work_start(w, e);

@@ -194,6 +194,7 @@ static void taken(void *arg, const struct intake *in, const struct reply *r)
 static void fill_env(struct env *env, const struct commit *m, const struct channel_peer *peer, struct arena *a)
 {
 	env->arrival_us = env->next_try_us = clock_wall_us();
+	env->held = m->flags & MAIL_HOLD;
 	env->sender = arena_str(a, m->sender);
 	env->service = arena_str(a, str_from(peer->service));
 	env->client_name = arena_str(a, m->client_name);

@@ -9,6 +9,7 @@
 #include "log/words.h"
 #include "mail/trace.h"
 #include "qmgr.h"
+#include "restrict.h"
 
 /* Who the client is, as the Received header tells it. */
 static void tell_client(const struct session *s, struct trace_received *t)
@@ -17,7 +18,7 @@ static void tell_client(const struct session *s, struct trace_received *t)
 
 	if (s->login[0] && conf->smtpd_hide_client)
 		return;
-	t->helo = str_from(s->helo);
+	t->helo = str_from(s->helo[0] ? s->helo : s->name);
 	t->client_name = str_from(s->name);
 	t->client_address = str_from(s->address);
 }
@@ -54,16 +55,30 @@ static bool add_trace(struct session *s, struct buf *head)
 	return trace_received(&r, head);
 }
 
-struct reply cmd_data(struct session *s, struct str args)
+static struct reply begin_data(struct session *s)
 {
 	struct transaction *t = s->mail;
 
-	if (args.n > 0)
-		return REPLY(501, 5, 5, 4, "Syntax: DATA");
+	buf_add(&t->head, buf_str(&t->prepend));
 	t->began_ms = clock_mono_ms();
 	add_trace(s, &t->head);
 	s->state = ST_DATA;
 	return REPLY(354, 0, 0, 0, "End data with <CR><LF>.<CR><LF>");
+}
+
+static void on_allowed(struct session *s, struct reply r)
+{
+	session_reply(s, r.code ? r : begin_data(s));
+}
+
+struct reply cmd_data(struct session *s, struct str args)
+{
+	if (args.n > 0)
+		return REPLY(501, 5, 5, 4, "Syntax: DATA");
+	if (!restrict_wanted(s, STAGE_DATA))
+		return begin_data(s);
+	restrict_run(s, STAGE_DATA, on_allowed);
+	return (struct reply){ 0 };
 }
 
 /* From our own users a message may lack what others must have (RFC 6409, 8). */
@@ -138,6 +153,8 @@ static void commit(struct session *s)
 		bad = t->spool_reply;
 	if (bad.code)
 		finish(s, bad);
+	else if (t->discard)
+		finish(s, REPLY(250, 2, 0, 0, ""));
 	else
 		qmgr_commit(s, on_committed);
 }

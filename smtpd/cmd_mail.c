@@ -8,20 +8,10 @@
 #include "log/words.h"
 #include "lookupd.h"
 #include "qmgr.h"
+#include "restrict.h"
 #include "smtp/command.h"
 
 enum { TRANSACTION_BUDGET = 64 * 1024 };
-
-static void log_reject(struct session *s, const char *what, struct reply r, struct str recipient)
-{
-	struct str sender = s->mail ? s->mail->sender : STR("");
-	char status[16];
-
-	snprintf(status, sizeof(status), "%d.%d.%d", r.enh[0], r.enh[1], r.enh[2]);
-	log_line(&s->smtpd->run->log, LOG_NOTICE, WORDS_REJECT, s->mail && s->mail->id[0] ? s->mail->id : "NOQUEUE",
-		 what, s->client, r.code, LOG_ARG(str_from(status)), LOG_ARG(str_from(r.text)), LOG_ARG(sender),
-		 LOG_ARG(recipient), session_protocol(s), LOG_ARG(str_from(s->helo)));
-}
 
 static void begin(struct session *s, struct str sender, const struct command_mail *m)
 {
@@ -41,7 +31,7 @@ static void begin(struct session *s, struct str sender, const struct command_mai
 
 static void refuse_sender(struct session *s, struct reply r)
 {
-	log_reject(s, "MAIL", r, STR(""));
+	session_log_reject(s, "MAIL", r, STR(""));
 	session_reset(s);
 	session_reply(s, r);
 }
@@ -64,6 +54,28 @@ static void on_sender(struct session *s, struct reply r)
 		session_reply(s, REPLY(250, 2, 1, 0, "Ok"));
 }
 
+/* From the world any sender may come; our own users answer for theirs. */
+static struct reply check_sender(struct session *s)
+{
+	if (s->login[0])
+		lookupd_sender(s, on_sender);
+	else if (s->mail->declared > INLINE_MAX)
+		qmgr_room(s, s->mail->declared, on_room);
+	else
+		return REPLY(250, 2, 1, 0, "Ok");
+	return (struct reply){ 0 };
+}
+
+static void on_sender_allowed(struct session *s, struct reply r)
+{
+	if (r.code)
+		session_reset(s);
+	else
+		r = check_sender(s);
+	if (r.code)
+		session_reply(s, r);
+}
+
 struct reply cmd_mail(struct session *s, struct str args)
 {
 	struct command_mail m;
@@ -78,13 +90,9 @@ struct reply cmd_mail(struct session *s, struct str args)
 		return why;
 	path_canonical(&m.from, &sender);
 	begin(s, buf_str(&sender), &m);
-	/* From the world any sender may come; our own users answer for theirs. */
-	if (s->login[0])
-		lookupd_sender(s, on_sender);
-	else if (m.has_size && m.size > INLINE_MAX)
-		qmgr_room(s, m.size, on_room);
-	else
-		return REPLY(250, 2, 1, 0, "Ok");
+	if (!restrict_wanted(s, STAGE_MAIL))
+		return check_sender(s);
+	restrict_run(s, STAGE_MAIL, on_sender_allowed);
 	return (struct reply){ 0 };
 }
 
@@ -113,7 +121,7 @@ static void on_id(struct session *s, struct reply r)
 static void on_recipient(struct session *s, struct reply r)
 {
 	if (r.code != 250) {
-		log_reject(s, "RCPT", r, str_from(s->pending));
+		session_log_reject(s, "RCPT", r, str_from(s->pending));
 		session_reply(s, r);
 		return;
 	}
@@ -122,6 +130,14 @@ static void on_recipient(struct session *s, struct reply r)
 		return;
 	}
 	session_reply(s, add_recipient(s, str_from(s->pending)));
+}
+
+static void on_recipient_allowed(struct session *s, struct reply r)
+{
+	if (r.code)
+		session_reply(s, r);
+	else
+		lookupd_recipient(s, on_recipient);
 }
 
 struct reply cmd_rcpt(struct session *s, struct str args)
@@ -138,6 +154,9 @@ struct reply cmd_rcpt(struct session *s, struct str args)
 		return reply_make(450, 4, 7, 1, "Error: too many recipients from %s", s->address);
 	path_canonical(&path, &recipient);
 	snprintf(s->pending, sizeof(s->pending), "%.*s", STR_ARG(buf_str(&recipient)));
-	lookupd_recipient(s, on_recipient);
+	if (restrict_wanted(s, STAGE_RCPT))
+		restrict_run(s, STAGE_RCPT, on_recipient_allowed);
+	else
+		lookupd_recipient(s, on_recipient);
 	return (struct reply){ 0 };
 }

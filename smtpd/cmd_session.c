@@ -4,6 +4,7 @@
 #include "clients.h"
 #include "commands.h"
 #include "decide.h"
+#include "restrict.h"
 #include "smtp/command.h"
 
 static struct reply take_name(struct session *s, struct str args)
@@ -19,6 +20,27 @@ static struct reply take_name(struct session *s, struct str args)
 	return why;
 }
 
+static struct reply answer_helo(struct session *s)
+{
+	return reply_make(250, 0, 0, 0, "%.*s", STR_ARG(session_conf(s)->myhostname));
+}
+
+/* It has not introduced itself then. */
+static void refuse_name(struct session *s, struct reply r)
+{
+	s->state = ST_NEW;
+	s->helo[0] = '\0';
+	session_reply(s, r);
+}
+
+static void on_helo_allowed(struct session *s, struct reply r)
+{
+	if (r.code)
+		refuse_name(s, r);
+	else
+		session_reply(s, answer_helo(s));
+}
+
 struct reply cmd_helo(struct session *s, struct str args)
 {
 	struct reply why = take_name(s, args);
@@ -26,7 +48,10 @@ struct reply cmd_helo(struct session *s, struct str args)
 	if (why.code)
 		return why;
 	s->esmtp = false;
-	return reply_make(250, 0, 0, 0, "%.*s", STR_ARG(session_conf(s)->myhostname));
+	if (!restrict_wanted(s, STAGE_HELO))
+		return answer_helo(s);
+	restrict_run(s, STAGE_HELO, on_helo_allowed);
+	return (struct reply){ 0 };
 }
 
 static void line(struct session *s, struct buf *out, const char *text, bool last)
@@ -37,16 +62,12 @@ static void line(struct session *s, struct buf *out, const char *text, bool last
 	reply_write_line(&r, str_from(text), last, out);
 }
 
-struct reply cmd_ehlo(struct session *s, struct str args)
+static void answer_ehlo(struct session *s)
 {
 	const struct smtpd_conf *conf = session_conf(s);
-	struct reply why = take_name(s, args);
 	scoped_buf struct buf out = { 0 };
 	char text[128];
 
-	if (why.code)
-		return why;
-	s->esmtp = true;
 	snprintf(text, sizeof(text), "%.100s", conf->myhostname.p);
 	line(s, &out, text, false);
 	line(s, &out, "PIPELINING", false);
@@ -64,6 +85,33 @@ struct reply cmd_ehlo(struct session *s, struct str args)
 	line(s, &out, "8BITMIME", true);
 	stream_write(&s->stream, buf_str(&out));
 	stream_deadline(&s->stream, conf->smtpd_timeout);
+}
+
+static void on_ehlo_allowed(struct session *s, struct reply r)
+{
+	bool was_busy = s->busy;
+
+	if (r.code) {
+		refuse_name(s, r);
+		return;
+	}
+	answer_ehlo(s);
+	s->busy = false;
+	if (was_busy)
+		stream_resume(&s->stream);
+}
+
+struct reply cmd_ehlo(struct session *s, struct str args)
+{
+	struct reply why = take_name(s, args);
+
+	if (why.code)
+		return why;
+	s->esmtp = true;
+	if (restrict_wanted(s, STAGE_HELO))
+		restrict_run(s, STAGE_HELO, on_ehlo_allowed);
+	else
+		answer_ehlo(s);
 	return (struct reply){ 0 };
 }
 

@@ -61,7 +61,7 @@ struct reply command_dispatch(struct session *s, struct str line)
 		struct reply missing = decide_needs(s, c->needs);
 		if (missing.code)
 			return missing;
-		if ((s->state & c->states) == 0)
+		if ((s->state & decide_states(s, c)) == 0)
 			return wrong_state(s);
 		snprintf(s->last_verb, sizeof(s->last_verb), "%s", c->verb);
 		if (c->junk && ++s->junk > (unsigned)session_conf(s)->smtpd_junk_command_limit)

@@ -37,7 +37,16 @@ enum { SMTPD_TLS_NONE, SMTPD_TLS_MAY, SMTPD_TLS_ENCRYPT };
 	CONF(hopcount_limit, count, "50", "5", "1000", "Refuse a message with more Received headers: it runs in circles.") \
 	CONF(disable_vrfy_command, bool, "no", "", "", "Answer VRFY with 502; otherwise it is 252, which tells nothing either.") \
 	CONF(smtpd_peername_lookup, bool, "yes", "", "", "Look for the name of a client: the one of its address that leads back to it.") \
-	CONF(smtpd_hide_client, bool, "no", "", "", "Leave the client's name and address out of the Received header of submitted mail.")
+	CONF(smtpd_hide_client, bool, "no", "", "", "Leave the client's name and address out of the Received header of submitted mail.") \
+	CONF(mynetworks, networks, "127.0.0.0/8 [::1]/128", "", "", "Clients that permit_mynetworks means. They may send to others only by a service whose smtpd_service lets them.") \
+	CONF(smtpd_delay_reject, bool, "yes", "", "", "Ask the restrictions of client, HELO and sender at RCPT TO, when it is known who shall get the mail; no: at EHLO and MAIL FROM.") \
+	CONF(smtpd_helo_required, bool, "yes", "", "", "MAIL FROM needs EHLO or HELO before it.")                          \
+	CONF(smtpd_client_restrictions, checks, "", "", "", "Restrictions for a client's name and address.")             \
+	CONF(smtpd_helo_restrictions, checks, "", "", "", "Restrictions for the name in EHLO or HELO.")                  \
+	CONF(smtpd_sender_restrictions, checks, "", "", "", "Restrictions for MAIL FROM.")                               \
+	CONF(smtpd_relay_restrictions, checks, "", "", "", "Restrictions for RCPT TO, meant for relaying; lookupd's own word about it stands above them.") \
+	CONF(smtpd_recipient_restrictions, checks, "", "", "", "Restrictions for RCPT TO.")                              \
+	CONF(smtpd_data_restrictions, checks, "", "", "", "Restrictions for DATA.")
 
 CONF_DECLARE(smtpd, SMTPD_CONF)
 

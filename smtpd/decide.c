@@ -1,7 +1,5 @@
 #include "decide.h"
 
-#include "commands.h"
-
 bool decide_is_http(struct str verb)
 {
 	static const struct str verbs[] = { STR("GET"), STR("POST"), STR("HEAD"), STR("PUT"), STR("OPTIONS"), STR("CONNECT"), STR("DELETE"), STR("PATCH"), STR("TRACE") };
@@ -32,6 +30,11 @@ bool decide_offers_auth(const struct session *s)
 static bool lacks_login(const struct session *s)
 {
 	return session_conf(s)->smtpd_service == SMTPD_SUBMISSION && !s->login[0];
+}
+
+unsigned decide_states(const struct session *s, const struct command *c)
+{
+	return c->run == cmd_mail && !session_conf(s)->smtpd_helo_required ? c->states | ST_NEW : c->states;
 }
 
 struct reply decide_needs(const struct session *s, unsigned needs)

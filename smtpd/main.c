@@ -4,6 +4,7 @@
 #include "conf.h"
 #include "proc/daemon.h"
 #include "qmgr.h"
+#include "restrict.h"
 #include "session.h"
 
 static bool prepare(struct run *run, struct err *err)
@@ -15,7 +16,8 @@ static bool prepare(struct run *run, struct err *err)
 	ASSERT(smtpd);
 	smtpd->run = run;
 	run->state = smtpd;
-	return keys_begin(&smtpd->keys, run, "smtp", (enum tls_version)conf->tls_min_version, err);
+	return restrict_load(smtpd, err) &&
+	       keys_begin(&smtpd->keys, run, "smtp", (enum tls_version)conf->tls_min_version, err);
 }
 
 static bool begin(struct run *run, struct err *err)
@@ -34,9 +36,12 @@ static void reloaded(struct run *run, const void *old)
 {
 	struct smtpd *smtpd = run->state;
 	const struct smtpd_conf *conf = run->conf;
+	struct err err = { 0 };
 
 	(void)old;
 	keys_reload(&smtpd->keys, (enum tls_version)conf->tls_min_version);
+	if (!restrict_load(smtpd, &err))
+		log_line(&run->log, LOG_ERROR, "error: %s", err.text);
 }
 
 static void drain(struct run *run)

@@ -154,7 +154,7 @@ void qmgr_commit(struct session *s, void (*then)(struct session *s, struct reply
 		.queue_id = str_from(t->id),
 		.sender = t->sender,
 		.recipients = t->recipients,
-		.flags = t->flags,
+		.flags = t->flags | (t->hold ? MAIL_HOLD : 0),
 		.client_name = str_from(s->name),
 		.client_address = str_from(s->address),
 		.helo = str_from(s->helo),

@@ -15,6 +15,7 @@
 #include "log/words.h"
 #include "qmgr.h"
 #include "resolverd.h"
+#include "restrict.h"
 #include "wire.h"
 
 /* Who is there, as the kernel says it. */
@@ -48,6 +49,7 @@ static void session_free(void *arg)
 	call_cancel(&s->call);
 	dns_cancel(&s->dns);
 	timer_stop(&s->delay);
+	restrict_end(s);
 	session_reset(s);
 	if (s->sasl)
 		sasl_end(s->sasl);
@@ -245,6 +247,7 @@ void session_reset(struct session *s)
 	buf_free(&t->recipients_raw);
 	buf_free(&t->head);
 	buf_free(&t->body);
+	buf_free(&t->prepend);
 	arena_free(&t->arena);
 	free(t);
 	s->mail = NULL;
@@ -258,6 +261,17 @@ const char *session_protocol(const struct session *s)
 	if (session_conf(s)->smtpd_service == SMTPD_LMTP)
 		return lmtp[s->tls][s->login[0] != 0];
 	return s->esmtp ? smtp[s->tls][s->login[0] != 0] : "SMTP";
+}
+
+void session_log_reject(struct session *s, const char *what, struct reply r, struct str recipient)
+{
+	struct str sender = s->mail ? s->mail->sender : STR("");
+	char status[16];
+
+	snprintf(status, sizeof(status), "%d.%d.%d", r.enh[0], r.enh[1], r.enh[2]);
+	log_line(&s->smtpd->run->log, LOG_NOTICE, WORDS_REJECT, s->mail && s->mail->id[0] ? s->mail->id : "NOQUEUE",
+		 what, s->client, r.code, LOG_ARG(str_from(status)), LOG_ARG(str_from(r.text)), LOG_ARG(sender),
+		 LOG_ARG(recipient), session_protocol(s), LOG_ARG(str_from(s->helo)));
 }
 
 void session_start_tls(struct session *s)

@@ -53,6 +53,7 @@ struct smtpd {
 	size_t n_ids;
 	uint32_t ids_from; /* pid of the qmgr that gave them: another one knows nothing of them */
 	struct call ids_call;
+	struct restrictions *restrictions[DAEMON_SERVICES_MAX]; /* restrict.c */
 };
 
 /* One transaction: MAIL to the end of data. Freed as a whole. */
@@ -70,6 +71,9 @@ struct transaction {
 	struct buf body;   /* decoded; empty again once it is in the spool file */
 	struct data_decoder data;
 	struct header_scan scan;
+	bool discard;	  /* a restriction has said so: the client is told that all is well */
+	bool hold;	  /* the same: it shall wait in the queue for a person */
+	struct buf prepend; /* fields of restrictions, each ended by LF, to stand before head */
 	uint64_t written; /* octets in the spool file */
 	int spool;	  /* -1: none */
 	bool spool_failed;
@@ -103,6 +107,7 @@ struct session {
 	struct call call;			   /* to a peer: one at a time */
 	void (*then)(struct session *s, struct reply verdict); /* who waits for lookupd's verdict */
 	void (*ask_again)(struct session *s); /* when lookupd dies over the question; NULL: no more */
+	struct way *way;			   /* through restrictions; NULL: not on one */
 	struct timer delay;
 	struct reply delayed;
 	char pending[SESSION_NAME_MAX + 80];	   /* recipient or user that the peer is asked about */
@@ -126,6 +131,8 @@ void session_close(struct session *s, struct reply r);
 void session_reset(struct session *s);
 /* "ESMTPSA" and its like (RFC 3848). */
 const char *session_protocol(const struct session *s);
+/* "reject: RCPT from ..."; `what`: the command. */
+void session_log_reject(struct session *s, const char *what, struct reply r, struct str recipient);
 void session_log_tls(struct session *s);
 /* The client's name is known; commands are taken from now on. */
 void session_named(struct session *s);

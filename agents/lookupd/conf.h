@@ -20,6 +20,7 @@
 	CONF(relay_domains, text, "", "", "", "Domains that this host takes mail for and hands on. Names, or type:table.")    \
 	CONF(relay_recipient_maps, tables, "", "", "", "Which of their recipients exist; empty: all.")                      \
 	CONF(smtpd_sender_login_maps, tables, "", "", "", "Sender address to the logins that may use it. A login may always use its own address.") \
+	CONF(smtpd_access_tables, tables, "", "", "", "Tables that restrictions may ask. master adds all that the restrictions of smtpd's services name, so it can stay empty.") \
 	CONF(virtual_alias_recursion_limit, count, "100", "1", "1000", "How deep aliases of aliases may go.")              \
 	CONF(virtual_alias_expansion_limit, count, "1000", "1", "50K", "How many recipients one alias may become.")        \
 	CONF(transport_maps, tables, "", "", "", "Domain or address to transport:nexthop.")                              \

@@ -70,6 +70,19 @@ static bool is_routed(struct str local)
 	return str_find(local, '%') >= 0 || str_find(local, '!') >= 0 || str_find(local, '@') >= 0;
 }
 
+static struct reply decide_existence(struct policy *p, enum address_class class, struct str recipient,
+				     const struct address *a)
+{
+	enum dict_result r = class == CLASS_OTHER ? DICT_FOUND : exists(p, class, a);
+
+	if (r == DICT_ERROR)
+		return decide_trouble(recipient);
+	if (r == DICT_MISSING)
+		return reply_make(550, 5, 1, 1, "<%.*s>: Recipient address rejected: User unknown in %s",
+				  STR_ARG(recipient), known[class].table);
+	return yes;
+}
+
 static struct reply decide(struct policy *p, bool may_relay, struct str recipient, const struct address *a)
 {
 	enum address_class class;
@@ -78,15 +91,7 @@ static struct reply decide(struct policy *p, bool may_relay, struct str recipien
 		return decide_trouble(recipient);
 	if (!may_relay && (class == CLASS_OTHER || is_routed(a->local)))
 		return relay_denied(recipient);
-	if (class == CLASS_OTHER)
-		return yes;
-	enum dict_result r = exists(p, class, a);
-	if (r == DICT_ERROR)
-		return decide_trouble(recipient);
-	if (r == DICT_MISSING)
-		return reply_make(550, 5, 1, 1, "<%.*s>: Recipient address rejected: User unknown in %s",
-				  STR_ARG(recipient), known[class].table);
-	return yes;
+	return decide_existence(p, class, recipient, a);
 }
 
 struct reply decide_recipient(struct policy *p, uint32_t authority, struct str login, struct str recipient)
@@ -155,4 +160,35 @@ struct reply decide_sender(struct policy *p, uint32_t authority, struct str logi
 	if (r == DICT_ERROR)
 		return decide_trouble(sender);
 	return r == DICT_FOUND && lists_login(p, buf_str(&value), login) ? yes : not_owned(sender, login);
+}
+
+/* ---- restrictions ---- */
+
+static struct reply decide_owned(struct policy *p, struct str text, const struct address *a)
+{
+	scoped_buf struct buf value = { 0 };
+
+	switch (address_find(p, &p->sender_login, a, FORM_ALL, &value, NULL)) {
+	case DICT_MISSING: return yes;
+	case DICT_ERROR: return decide_trouble(text);
+	default: break;
+	}
+	return reply_make(553, 5, 7, 1, "<%.*s>: Sender address rejected: not logged in", STR_ARG(text));
+}
+
+struct reply decide_address(struct policy *p, enum address_question what, struct str text)
+{
+	scoped_arena struct arena arena = { 0 };
+	enum address_class class;
+	struct address a;
+
+	if (!address_take(p, text, &arena, &a))
+		return REPLY(501, 5, 1, 3, "Bad address syntax");
+	if (what == ADDRESS_OWNED)
+		return decide_owned(p, text, &a);
+	if (!decide_class(p, a.domain, &class))
+		return decide_trouble(text);
+	if (what == ADDRESS_LISTED)
+		return decide_existence(p, class, text, &a);
+	return class == CLASS_OTHER || is_routed(a.local) ? relay_denied(text) : yes;
 }

@@ -6,6 +6,7 @@
 
 #include "address.h"
 #include "smtp/reply.h"
+#include "smtp/restrict.h"
 
 /* Whose a domain is: the first of the lists that has it. */
 enum address_class {
@@ -20,6 +21,9 @@ bool decide_class(struct policy *p, struct str domain, enum address_class *out);
 
 /* 451 4.3.0 "<text>: Temporary lookup failure". */
 struct reply decide_trouble(struct str text);
+
+/* What a restriction asks about an address: code 250, or why not. */
+struct reply decide_address(struct policy *p, enum address_question what, struct str address);
 
 /* Code 250, or why not. `login` is empty without one. */
 struct reply decide_sender(struct policy *p, uint32_t authority, struct str login, struct str sender);

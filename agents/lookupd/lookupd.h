@@ -15,7 +15,7 @@ struct lookupd {
 /* The tables as they are now, for one question. */
 struct policy *lookupd_policy(struct channel *ch);
 
-extern const struct ipc_handler smtpd_handlers[2];
+extern const struct ipc_handler smtpd_handlers[4];
 extern const struct ipc_handler qmgr_handlers[1];
 extern const struct ipc_handler smtp_handlers[1];
 

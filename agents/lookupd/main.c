@@ -15,7 +15,8 @@ static bool names_table(const struct lookupd_conf *conf, struct str table)
 {
 	const struct str lists[] = { conf->local_recipient_maps, conf->mydestination,
 				     conf->alias_maps,		 conf->virtual_mailbox_maps,
-				     conf->relay_recipient_maps, conf->smtpd_sender_login_maps };
+				     conf->relay_recipient_maps, conf->smtpd_sender_login_maps,
+				     conf->smtpd_access_tables };
 	struct str item;
 
 	for (size_t i = 0; i < COUNT(lists); i++)

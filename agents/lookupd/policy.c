@@ -113,6 +113,22 @@ static void maps_open(struct policy *p, struct maps *m, struct str value)
 	}
 }
 
+static void access_open(struct policy *p, struct str value)
+{
+	struct str rest = value, item;
+	size_t n = 0;
+
+	while (conf_list_next(&rest, &item))
+		n++;
+	p->access = arena_alloc(&p->arena, (n + 1) * sizeof(*p->access));
+	while (conf_list_next(&value, &item)) {
+		struct access_table *a = &p->access[p->n_access++];
+		str_eat_word(&item, STR("proxy:"));
+		a->spec = arena_str(&p->arena, item);
+		maps_open(p, &a->maps, a->spec);
+	}
+}
+
 void policy_open(struct policy *p, const struct lookupd_conf *conf, const struct policy_world *world, int64_t now_ms)
 {
 	*p = (struct policy){ .world = *world, .now_ms = now_ms };
@@ -134,6 +150,7 @@ void policy_open(struct policy *p, const struct lookupd_conf *conf, const struct
 	maps_open(p, &p->sender_relayhost, conf->sender_dependent_relayhost_maps);
 	maps_open(p, &p->tls_policy, conf->smtp_tls_policy_maps);
 	maps_open(p, &p->passwords, conf->smtp_sasl_password_maps);
+	access_open(p, conf->smtpd_access_tables);
 	p->local_transport = arena_str(&p->arena, conf->local_transport);
 	p->virtual_transport = arena_str(&p->arena, conf->virtual_transport);
 	p->relay_transport = arena_str(&p->arena, conf->relay_transport);

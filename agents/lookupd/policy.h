@@ -29,6 +29,12 @@ struct maps {
 	size_t n;
 };
 
+/* A table that restrictions of smtpd may ask. */
+struct access_table {
+	struct str spec;
+	struct maps maps;
+};
+
 struct policy {
 	struct arena arena;
 	struct policy_world world;
@@ -41,6 +47,8 @@ struct policy {
 	struct maps virtual_mailbox_domains, virtual_mailbox;
 	struct maps relay_domains, relay_recipient;
 	struct maps sender_login, transport;
+	struct access_table *access;
+	size_t n_access;
 	struct maps sender_relayhost, tls_policy, passwords;
 	struct str local_transport, virtual_transport, relay_transport, default_transport, relayhost;
 	struct str tls_level, lmtp_tls_level; /* words of the parameters */

@@ -1,6 +1,7 @@
 /* smtpd asks: may this sender be used, may this recipient be reached? Its authority is what master told, nothing else. */
 #include <stdio.h>
 
+#include "access.h"
 #include "decide.h"
 #include "expand.h"
 #include "lookupd.h"
@@ -37,5 +38,39 @@ static void on_recipient(struct channel *ch, uint32_t serial, void *message)
 	answer(ch, serial, &r);
 }
 
-const struct ipc_handler smtpd_handlers[2] = { { &check_sender_schema, on_sender },
-					       { &check_recipient_schema, on_recipient } };
+static void on_address(struct channel *ch, uint32_t serial, void *message)
+{
+	const struct check_address *m = message;
+
+	if (m->what < ADDRESS_OURS || m->what > ADDRESS_OWNED) {
+		channel_break(ch, "an unknown question about an address");
+		return;
+	}
+	struct reply r = decide_address(lookupd_policy(ch), m->what, m->address);
+	answer(ch, serial, &r);
+}
+
+/* smtpd may be taken over: it hears what the tables of restrictions say, and of no other table anything. */
+static void on_access(struct channel *ch, uint32_t serial, void *message)
+{
+	const struct check_access *m = message;
+	struct policy *p = lookupd_policy(ch);
+	const struct maps *table = access_table(p, m->table);
+	scoped_buf struct buf value = { 0 };
+
+	if (!table || m->kind < ACCESS_KEY_CLIENT || m->kind > ACCESS_KEY_ADDRESS || m->name.n > ACCESS_NAME_MAX ||
+	    m->address.n > ACCESS_NAME_MAX) {
+		channel_break(ch, table ? "a malformed question to a table" : "no restriction names this table");
+		return;
+	}
+	enum dict_result r = access_find(p, table, m->kind, m->name, m->address, &value);
+	struct access_answer a = { .result = r == DICT_FOUND ? ACCESS_ROW : r == DICT_MISSING ? ACCESS_NO_ROW : ACCESS_TROUBLE };
+	if (r == DICT_FOUND && value.n <= DICT_LINE_MAX)
+		a.value = buf_str(&value);
+	channel_answer(ch, serial, &access_answer_schema, &a);
+}
+
+const struct ipc_handler smtpd_handlers[4] = { { &check_sender_schema, on_sender },
+					       { &check_recipient_schema, on_recipient },
+					       { &check_address_schema, on_address },
+					       { &check_access_schema, on_access } };

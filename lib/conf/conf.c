@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "base/net.h"
+
 static const struct {
 	const char *name;
 	uint8_t size, align; /* of the field */
@@ -14,6 +16,8 @@ static const struct {
 	[CONF_choice] = { "one of the listed words", 8, 8 },
 	[CONF_tables] = { "lookup tables such as lmdb:/etc/tayori/virtual", sizeof(struct str), _Alignof(struct str) },
 	[CONF_folder] = { "the absolute path of a folder", sizeof(struct str), _Alignof(struct str) },
+	[CONF_checks] = { "restrictions such as permit_mynetworks, reject", sizeof(struct str), _Alignof(struct str) },
+	[CONF_networks] = { "networks such as 192.0.2.0/24 [2001:db8::]/32", sizeof(struct str), _Alignof(struct str) },
 	[CONF_file] = { "absolute paths of files", sizeof(struct str), _Alignof(struct str) },
 };
 
@@ -94,6 +98,21 @@ static bool check_tables(struct str text, struct err *err)
 	return true;
 }
 
+static bool check_networks(struct str text, struct err *err)
+{
+	struct str item;
+	struct net net;
+
+	while (conf_list_next(&text, &item)) {
+		struct str whole = item;
+		str_eat(&item, '!');
+		const char *why = net_parse(item, &net);
+		if (why)
+			return err_set(err, "'%.*s' %s", STR_ARG(whole), why);
+	}
+	return true;
+}
+
 static bool check_paths(struct str text, struct err *err)
 {
 	struct str item;
@@ -110,6 +129,8 @@ static bool read_text(const struct conf_param *param, struct str text, struct ar
 	int64_t least = 0;
 
 	if (param->type == CONF_tables && !check_tables(text, err))
+		return false;
+	if (param->type == CONF_networks && !check_networks(text, err))
 		return false;
 	if ((param->type == CONF_folder || param->type == CONF_file) && !check_paths(text, err))
 		return false;

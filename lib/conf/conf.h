@@ -24,12 +24,14 @@ enum conf_type {
 	CONF_choice, /* one word of `least`, a list divided by '|'; kept as its index */
 	CONF_tables, /* type:name, ... ; the daemon opens them */
 	CONF_folder, /* an absolute path of a folder; the daemon is given a descriptor */
+	CONF_checks, /* restrictions; house looks at their words */
+	CONF_networks, /* addresses and networks, "!" before those that are not meant */
 	CONF_file,   /* absolute paths of files, divided by commas; the daemon is given their folders */
 };
 
 typedef bool conf_bool;
 typedef int64_t conf_count, conf_size, conf_time, conf_choice;
-typedef struct str conf_text, conf_tables, conf_folder, conf_file;
+typedef struct str conf_text, conf_tables, conf_folder, conf_file, conf_checks, conf_networks;
 
 struct conf_param {
 	const char *name;

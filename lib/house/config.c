@@ -8,11 +8,13 @@
 
 #include "io/fd.h"
 #include "ipc/messages.h"
+#include "smtp/restrict.h"
 
 struct reader {
 	struct config *c;
 	const struct conf_report *report;
 	const struct conf_assignment *options; /* of the service that is read */
+	struct buf tables; /* that restrictions name */
 };
 
 static void tell(struct reader *r, bool fatal, const char *file, size_t line, const char *text)
@@ -107,9 +109,25 @@ static bool effective(struct reader *r, struct str name, struct buf *out, struct
 
 bool config_value(struct config *c, struct str name, struct buf *out, struct err *err)
 {
-	struct reader r = { c, &config_to_stderr, NULL };
+	struct reader r = { .c = c, .report = &config_to_stderr };
 
 	return effective(&r, name, out, err);
+}
+
+/* The words of a list of restrictions; the tables among them are lookupd's to open. */
+static bool check_restrictions(struct reader *r, const struct conf_param *p, struct str value, struct err *err)
+{
+	struct restrict_program program;
+	enum restrict_list list;
+
+	if (p->type != CONF_checks || !restrict_list_of(str_from(p->name), &list))
+		return true;
+	if (!restrict_parse(value, list, true, &r->c->arena, &program, err))
+		return false;
+	for (size_t i = 0; i < program.n; i++)
+		if (restrict_has_table(program.steps[i].check))
+			buf_addf(&r->tables, "%s%.*s", r->tables.n ? ", " : "", STR_ARG(program.steps[i].arg));
+	return true;
 }
 
 /* Evaluates and checks one parameter; false: told. */
@@ -123,7 +141,7 @@ static bool read_param(struct reader *r, const struct conf_param *p, size_t serv
 
 	if (effective(r, str_from(p->name), &text, &err)) {
 		*value = arena_str(&r->c->arena, buf_str(&text));
-		if (conf_value(p, *value, &r->c->arena, field, &err))
+		if (conf_value(p, *value, &r->c->arena, field, &err) && check_restrictions(r, p, *value, &err))
 			return true;
 	}
 	char why[400];
@@ -184,6 +202,45 @@ static bool same_process(const struct config_service *a, const struct config_ser
 	return a->daemon == b->daemon && a->authority == b->authority && str_eq(a->user, b->user);
 }
 
+static struct str value_of(const struct config_service *s, const char *name)
+{
+	for (size_t i = 0; i < *s->daemon->n_params; i++)
+		if (strcmp(s->daemon->params[i].name, name) == 0)
+			return s->values[i];
+	return STR("");
+}
+
+static bool names_others(struct str networks)
+{
+	struct str item;
+
+	while (conf_list_next(&networks, &item))
+		if (!str_starts(item, STR("127.")) && !str_starts(item, STR("[::1]")) && !str_starts(item, STR("::1")))
+			return true;
+	return false;
+}
+
+/* Postfix relays for mynetworks on port 25; here a service for anybody's mail does not, whatever its lists say. */
+static void warn_of_relaying(struct reader *r, const struct config_service *s)
+{
+	char why[300];
+	struct str relay = value_of(s, "smtpd_relay_restrictions"), item;
+
+	if (s->authority != AUTHORITY_MX || !config_given(r->c, STR("mynetworks")) ||
+	    !names_others(value_of(s, "mynetworks")))
+		return;
+	while (conf_list_next(&relay, &item)) {
+		if (!str_ieq(item, STR("permit_mynetworks")))
+			continue;
+		snprintf(why, sizeof(why),
+			 "service %.*s is for mail to our own recipients and does not relay for mynetworks, whatever "
+			 "smtpd_relay_restrictions says: clients that send to others log in at a submission service",
+			 STR_ARG(s->name));
+		tell(r, false, "master.cf", s->line, why);
+		return;
+	}
+}
+
 static void add_service(struct reader *r, const struct house_daemon *d, const struct conf_service *line)
 {
 	struct config_service *s = arena_alloc(&r->c->arena, sizeof(*s)), **end = &r->c->services;
@@ -199,6 +256,7 @@ static void add_service(struct reader *r, const struct house_daemon *d, const st
 	}
 	read_values(r, s);
 	s->authority = authority_of(r, d);
+	warn_of_relaying(r, s);
 	s->user = option_value(r, "service_user");
 	if (s->user.n == 0 || strcmp(d->user, "root") == 0)
 		s->user = str_from(d->user);
@@ -298,6 +356,17 @@ static void sort_services(struct config *c)
 	c->services = sorted;
 }
 
+/* lookupd alone opens tables, so it must know which of them smtpd may ask for. */
+static void tell_tables(struct reader *r)
+{
+	struct config_service *s = find_daemon(r->c, "lookupd");
+
+	for (size_t i = 0; s && r->tables.n > 0 && i < *s->daemon->n_params; i++)
+		if (strcmp(s->daemon->params[i].name, "smtpd_access_tables") == 0)
+			s->values[i] = str_from(arena_printf(&r->c->arena, "%.*s%s%.*s", STR_ARG(s->values[i]),
+							     s->values[i].n ? ", " : "", STR_ARG(buf_str(&r->tables))));
+}
+
 static void check_names(struct reader *r)
 {
 	char why[300];
@@ -335,7 +404,7 @@ static bool read_file(struct reader *r, const char *name, struct buf *text)
 bool config_read(const char *folder, const struct conf_report *report, struct config *out)
 {
 	scoped_buf struct buf main_text = { 0 }, master_text = { 0 };
-	struct reader r = { out, report, NULL };
+	struct reader r = { .c = out, .report = report };
 	struct conf_report counting = { count_told, &r };
 
 	*out = (struct config){ .folder = folder };
@@ -351,6 +420,8 @@ bool config_read(const char *folder, const struct conf_report *report, struct co
 	}
 	collect_services(&r);
 	sort_services(out);
+	tell_tables(&r);
+	buf_free(&r.tables);
 	check_names(&r);
 	return out->errors == 0;
 }

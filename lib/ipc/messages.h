@@ -72,6 +72,12 @@ enum authority {
 /* May this sender be used? login: who logged in, or empty. */
 #define CHECK_SENDER_FIELDS(F) F(str, client) F(str, login) F(str, sender)
 #define CHECK_RECIPIENT_FIELDS(F) F(str, client) F(str, login) F(str, sender) F(str, recipient)
+/* A question of a restriction about an address: enum address_question of smtp/restrict.h. */
+#define CHECK_ADDRESS_FIELDS(F) F(u8, what) F(str, address)
+/* What says this table, one that a restriction of master.cf or main.cf names? kind: enum access_key of smtp/restrict.h. */
+#define CHECK_ACCESS_FIELDS(F) F(str, table) F(u8, kind) F(str, name) F(str, address)
+enum { ACCESS_ROW = 1, ACCESS_NO_ROW, ACCESS_TROUBLE /* no answer now */ };
+#define ACCESS_ANSWER_FIELDS(F) F(u8, result) /* ACCESS_... */ F(str, value)
 #define VERDICT_FIELDS(F) F(u16, code) /* of the SMTP reply; 250: yes */ F(str, status) /* "5.1.1" */ F(str, text)
 
 /* ---- qmgr -> lookupd ---- */
@@ -152,7 +158,7 @@ enum { LOGIN_OK = 1, LOGIN_REFUSED, LOGIN_LATER /* no verdict now */ };
 #define SPOOL_OPEN_FIELDS(F) F(str, queue_id)
 #define SPOOL_OPENED_FIELDS(F) F(u16, code) F(str, status) F(str, text) F(fd, file)
 #define SPOOL_DROP_FIELDS(F) F(str, queue_id)
-enum { MAIL_8BIT = 1, MAIL_UTF8 = 2 };
+enum { MAIL_8BIT = 1, MAIL_UTF8 = 2, MAIL_HOLD = 4 /* do not try it until a person releases it */ };
 #define COMMIT_FIELDS(F)                                                                                               \
 	F(str, queue_id) F(str, sender) F(strs, recipients) F(u32, flags) /* MAIL_... */                               \
 		F(str, client_name) F(str, client_address) F(str, helo) F(str, protocol) F(str, login)                 \
@@ -244,6 +250,9 @@ enum { TASK_OK, TASK_WRONG /* something is wrong with the mailbox, or the answer
 	M(check_sender, CHECK_SENDER_FIELDS)                                                                           \
 	M(check_recipient, CHECK_RECIPIENT_FIELDS)                                                                     \
 	M(verdict, VERDICT_FIELDS)                                                                                     \
+	M(check_address, CHECK_ADDRESS_FIELDS)                                                                         \
+	M(check_access, CHECK_ACCESS_FIELDS)                                                                           \
+	M(access_answer, ACCESS_ANSWER_FIELDS)                                                                         \
 	M(route, ROUTE_FIELDS)                                                                                         \
 	M(route_answer, ROUTE_ANSWER_FIELDS)                                                                           \
 	M(login, LOGIN_FIELDS)                                                                                         \

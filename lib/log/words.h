@@ -12,6 +12,8 @@
 #define WORDS_CLIENT_LOGIN "%.*s: client=%s, sasl_method=%s, sasl_username=%.*s"
 #define WORDS_REJECT "%s: reject: %s from %s: %d %.*s %.*s; from=<%.*s> to=<%.*s> proto=%s helo=<%.*s>"
 #define WORDS_RATE "warning: %s limit exceeded: %u from %s"
+/* what a restriction did: reject_warning, discard, hold, prepend, warn, info */
+#define WORDS_RESTRICTION "%s: %s: %s from %s: %.*s; from=<%.*s> to=<%.*s> proto=%s helo=<%.*s>"
 #define WORDS_LOST "lost connection after %s from %s"
 #define WORDS_TIMEOUT "timeout after %s from %s"
 #define WORDS_TLS "Anonymous TLS connection established from %s: %s with cipher %s (%d/%d bits)"

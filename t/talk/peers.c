@@ -1,5 +1,6 @@
 #include "talk/peers.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <poll.h>
@@ -11,7 +12,7 @@
 
 #include "io/fd.h"
 
-static const char *const names[] = { "qmgr", "lookupd", "authd" };
+static const char *const names[] = { "qmgr", "lookupd", "authd", "resolverd" };
 
 /* keyd is asked before the daemon is ready: a process of its own answers that there is no certificate. */
 static pid_t fork_keyd(int fd)
@@ -110,6 +111,8 @@ static void take_commit(struct peers *p, int fd, uint32_t serial, const struct c
 	keep(&p->login, m->login);
 	keep(&p->head, m->head);
 	keep(&p->body, m->body);
+	buf_reset(&p->flags);
+	buf_addf(&p->flags, "%u", m->flags);
 	buf_reset(&p->recipients);
 	while (strs_next(&m->recipients, &at, &s))
 		buf_addf(&p->recipients, "%s%.*s", p->recipients.n ? "," : "", STR_ARG(s));
@@ -141,6 +144,36 @@ static void check_login(const struct peers *p, int fd, uint32_t serial, const st
 	frame_send(fd, &login_answer_schema, true, serial, &a);
 }
 
+/* "rule dns NAME/TYPE 250 - 127.0.0.2" (or text): found; 451: no answer now; without a rule there is no such name. */
+static void send_dns(const struct peers *p, int fd, uint32_t serial, const struct dns_ask *m)
+{
+	scoped_buf struct buf key = { 0 }, raw = { 0 };
+	struct dns_answer a = { .result = DNS_NO_NAME };
+	char octets[4];
+
+	buf_addf(&key, "%.*s/%u", STR_ARG(m->name), m->type);
+	const struct rule *r = find_rule(p, "dns", buf_str(&key));
+	if (r)
+		a.result = r->code == 250 ? DNS_FOUND : DNS_FAILED;
+	if (a.result == DNS_FOUND)
+		strs_add(&raw, &a.records,
+			 inet_pton(AF_INET, r->text, octets) == 1 ? str_of(octets, 4) : str_from(r->text));
+	frame_send(fd, &dns_answer_schema, true, serial, &a);
+}
+
+/* "rule access WHAT 250 - ROW", WHAT a host's name or an address; 451: trouble; without a rule there is no row. */
+static void send_row(const struct peers *p, int fd, uint32_t serial, const struct check_access *m)
+{
+	const struct rule *r = find_rule(p, "access", m->name.n > 0 ? m->name : m->address);
+	struct access_answer a = { .result = ACCESS_NO_ROW };
+
+	if (r && r->code == 250)
+		a = (struct access_answer){ ACCESS_ROW, str_from(r->text) };
+	else if (r)
+		a.result = ACCESS_TROUBLE;
+	frame_send(fd, &access_answer_schema, true, serial, &a);
+}
+
 static void answer(struct peers *p, int fd, const struct frame_head *head, struct str payload)
 {
 	union {
@@ -150,6 +183,9 @@ static void answer(struct peers *p, int fd, const struct frame_head *head, struc
 		struct login login;
 		struct check_sender sender;
 		struct check_recipient recipient;
+		struct check_address address;
+		struct check_access access;
+		struct dns_ask dns;
 	} m;
 	int none[1];
 
@@ -167,6 +203,12 @@ static void answer(struct peers *p, int fd, const struct frame_head *head, struc
 		send_verdict(p, fd, head->serial, "sender", m.sender.sender);
 	else if (head->type == check_recipient_schema.type && ipc_decode(&check_recipient_schema, payload, none, 0, &m))
 		send_verdict(p, fd, head->serial, "recipient", m.recipient.recipient);
+	else if (head->type == check_address_schema.type && ipc_decode(&check_address_schema, payload, none, 0, &m))
+		send_verdict(p, fd, head->serial, "address", m.address.address);
+	else if (head->type == check_access_schema.type && ipc_decode(&check_access_schema, payload, none, 0, &m))
+		send_row(p, fd, head->serial, &m.access);
+	else if (head->type == dns_ask_schema.type && ipc_decode(&dns_ask_schema, payload, none, 0, &m))
+		send_dns(p, fd, head->serial, &m.dns);
 }
 
 bool peers_serve(struct peers *p, int more_fd, int64_t ms)
@@ -239,4 +281,5 @@ void peers_end(struct peers *p)
 	buf_free(&p->head);
 	buf_free(&p->body);
 	buf_free(&p->login);
+	buf_free(&p->flags);
 }

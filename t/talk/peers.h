@@ -1,4 +1,4 @@
-/* peers - qmgr, lookupd and authd as a script wants them: they answer at once, by simple rules. */
+/* peers - qmgr, lookupd, authd and resolverd as a script wants them: they answer at once, by simple rules. */
 #ifndef T_TALK_PEERS_H
 #define T_TALK_PEERS_H
 
@@ -29,7 +29,7 @@ struct peers {
 	pid_t keyd;
 	/* the last commit */
 	bool committed;
-	struct buf sender, recipients, head, body, login;
+	struct buf sender, recipients, head, body, login, flags;
 	int spool;
 };
 

@@ -4,12 +4,13 @@
  *	set NAME VALUE            a parameter
  *	rule KIND PATTERN CODE STATUS TEXT
  *	                          what a peer answers: recipient, sender, commit, room, spool; login USER/PASSWORD 250 - NAME
- *	                          (250: right, 451: no verdict, else refused and held back for CODE ms)
+ *	                          (250: right, 451: no verdict, else refused and held back for CODE ms); address, of a
+ *	                          restriction; access NAME 250 - ROW; dns NAME/TYPE 250 - RECORD (451: no answer)
  *	C: text                   the client sends the line with CR LF; \r \n \t \0 \xNN \\ stand for octets
  *	C! text                   the same without CR LF; @N*text is text N times
  *	S: pattern                the server's next line matches (shell pattern)
  *	S- END                    the server closes the connection
- *	Q: WHAT pattern           of the last commit: sender, recipients, login, head or body
+ *	Q: WHAT pattern           of the last commit: sender, recipients, login, flags, head or body
  *	N:                        nothing is committed since the start, or since:
  *	forget                    the last commit
  *	shift MS                  the daemon's clocks go on by so much
@@ -180,6 +181,7 @@ static void expect_commit(struct talk *t, struct str what, struct str pattern)
 	const struct buf *b = str_eq(what, STR("sender"))	? &p->sender
 			      : str_eq(what, STR("recipients")) ? &p->recipients
 			      : str_eq(what, STR("login"))	? &p->login
+			      : str_eq(what, STR("flags"))	? &p->flags
 			      : str_eq(what, STR("head"))	? &p->head
 								: &p->body;
 	if (!matches(buf_str(b), pattern))

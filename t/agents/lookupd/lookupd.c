@@ -99,6 +99,47 @@ START_TEST(questions)
 }
 END_TEST
 
+/* What restrictions ask; a question about any other table ends the channel, and only it. */
+START_TEST(restrictions)
+{
+	struct suite s;
+	scoped_buf struct buf frame = { 0 };
+	struct access_answer a = { 0 };
+	struct verdict v = { 0 };
+	struct check_access q = { .table = STR("inline:{ {x.test=REJECT} }"), .kind = 1, .name = STR("a.x.test") };
+	struct check_address about = { .what = 1, .address = STR("x@other.example") };
+
+	begin(&s);
+	harness_set(&s.h, "smtpd_access_tables", "inline:{ {x.test=REJECT} }, fail:why");
+	ck_assert(harness_run(&s.h));
+	ck_assert(frame_call(s.mx, &check_access_schema, &q, &access_answer_schema, 10000, &frame, &a));
+	ck_assert_int_eq(a.result, ACCESS_ROW);
+	ck_assert_str_is(a.value, STR("REJECT"));
+	q.name = STR("y.test");
+	ck_assert(frame_call(s.mx, &check_access_schema, &q, &access_answer_schema, 10000, &frame, &a));
+	ck_assert_int_eq(a.result, ACCESS_NO_ROW);
+	q.table = STR("fail:why");
+	ck_assert(frame_call(s.mx, &check_access_schema, &q, &access_answer_schema, 10000, &frame, &a));
+	ck_assert_int_eq(a.result, ACCESS_TROUBLE);
+	ck_assert(frame_call(s.mx, &check_address_schema, &about, &verdict_schema, 10000, &frame, &v));
+	ck_assert_int_eq(v.code, 554);
+	ck_assert_str_is(v.text, STR("<x@other.example>: Relay access denied"));
+	about.address = STR("nobody@virt.example");
+	ck_assert(frame_call(s.mx, &check_address_schema, &about, &verdict_schema, 10000, &frame, &v));
+	ck_assert_int_eq(v.code, 250);
+	about.what = 2;
+	ck_assert(frame_call(s.mx, &check_address_schema, &about, &verdict_schema, 10000, &frame, &v));
+	ck_assert_int_eq(v.code, 550);
+	q.table = str_from(arena_printf(&s.arena, "passwd-file:%s/users", s.folder));
+	q.kind = 3;
+	q.address = STR("alice@virt.example");
+	ck_assert(!frame_call(s.mx, &check_access_schema, &q, &access_answer_schema, 10000, &frame, &a));
+	ck_assert(harness_logged(&s.h, "no restriction names this table", 5000));
+	ck_assert_int_eq(recipient(s.submission, "", "alice@virt.example"), 250);
+	end(&s);
+}
+END_TEST
+
 START_TEST(changing_tables)
 {
 	struct suite s;
@@ -172,6 +213,7 @@ END_TEST
 
 TEST_MAIN("lookupd", {
 	tcase_add_test(tc, questions);
+	tcase_add_test(tc, restrictions);
 	tcase_add_test(tc, changing_tables);
 	tcase_add_test(tc, missing_table);
 	tcase_add_test(tc, reloading);

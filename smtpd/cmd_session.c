@@ -97,7 +97,9 @@ static void on_ehlo_allowed(struct session *s, struct reply r)
 	}
 	answer_ehlo(s);
 	s->busy = false;
-	if (was_busy)
+	if (s->smtpd->run->draining)
+		session_close(s, REPLY(421, 4, 3, 2, "Error: service shutting down"));
+	if (was_busy && !s->closing)
 		stream_resume(&s->stream);
 }
 

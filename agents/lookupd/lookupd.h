@@ -9,6 +9,7 @@ struct lookupd {
 	struct run *run;
 	struct policy policy;
 	struct dict *accounts, *groups; /* read before the fence; NULL: no parameter names them */
+	int64_t refused_ms; /* when it was told last that a table was refused */
 	struct timer end;
 };
 

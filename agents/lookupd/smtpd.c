@@ -2,9 +2,12 @@
 #include <stdio.h>
 
 #include "access.h"
+#include "base/time.h"
 #include "decide.h"
 #include "expand.h"
 #include "lookupd.h"
+
+enum { TELL_MS = 60000 };
 
 static void answer(struct channel *ch, uint32_t serial, const struct reply *r)
 {
@@ -50,6 +53,19 @@ static void on_address(struct channel *ch, uint32_t serial, void *message)
 	answer(ch, serial, &r);
 }
 
+/* While a reload goes round smtpd may know other lists than we do, so the channel must live on. */
+static void tell_refused(struct channel *ch, struct str table)
+{
+	struct lookupd *l = ((struct run *)ch->arg)->state;
+	int64_t now_ms = clock_mono_ms();
+
+	if (l->refused_ms && now_ms - l->refused_ms < TELL_MS)
+		return;
+	l->refused_ms = now_ms;
+	log_line(&l->run->log, LOG_WARNING, "warning: smtpd asks for table %.*s, which no restriction names: refused",
+		 STR_ARG(str_head(table, 100)));
+}
+
 /* smtpd may be taken over: it hears what the tables of restrictions say, and of no other table anything. */
 static void on_access(struct channel *ch, uint32_t serial, void *message)
 {
@@ -58,15 +74,20 @@ static void on_access(struct channel *ch, uint32_t serial, void *message)
 	const struct maps *table = access_table(p, m->table);
 	scoped_buf struct buf value = { 0 };
 
-	if (!table || m->kind < ACCESS_KEY_CLIENT || m->kind > ACCESS_KEY_ADDRESS || m->name.n > ACCESS_NAME_MAX ||
+	struct access_answer a = { .result = ACCESS_TROUBLE };
+
+	if (m->kind < ACCESS_KEY_CLIENT || m->kind > ACCESS_KEY_ADDRESS || m->name.n > ACCESS_NAME_MAX ||
 	    m->address.n > ACCESS_NAME_MAX) {
-		channel_break(ch, table ? "a malformed question to a table" : "no restriction names this table");
+		channel_break(ch, "a malformed question to a table");
 		return;
 	}
-	enum dict_result r = access_find(p, table, m->kind, m->name, m->address, &value);
-	struct access_answer a = { .result = r == DICT_FOUND ? ACCESS_ROW : r == DICT_MISSING ? ACCESS_NO_ROW : ACCESS_TROUBLE };
+	enum dict_result r = table ? access_find(p, table, m->kind, m->name, m->address, &value) : DICT_ERROR;
+	if (!table)
+		tell_refused(ch, m->table);
+	if (r == DICT_MISSING)
+		a.result = ACCESS_NO_ROW;
 	if (r == DICT_FOUND && value.n <= DICT_LINE_MAX)
-		a.value = buf_str(&value);
+		a = (struct access_answer){ ACCESS_ROW, buf_str(&value) };
 	channel_answer(ch, serial, &access_answer_schema, &a);
 }
 

@@ -53,6 +53,18 @@ static const struct {
 } rows[] = {
 	{ "smtpd_timeout = never\nmessage_size_limit = 1\nx\n", SMTP, false,
 	  { "main.cf:1:E:smtpd_timeout", "main.cf:2:E:message_size_limit", "main.cf:3:E:" } },
+	{ "smtpd_client_restrictions = reject_unknown_cleint_hostname\nsmtpd_data_restrictions = permit\nmynetworks = 10.0.0.1/8\n", SMTP,
+	  false,
+	  { "main.cf:1:E:smtpd_client_restrictions: 'reject_unknown_cleint_hostname' is no restriction that is known here; did "
+	    "you mean reject_unknown_client_hostname?",
+	    "main.cf:3:E:mynetworks: '10.0.0.1/8' is no network: bits behind its length are set" } },
+	{ "", "smtp inet n - y - 1 smtpd\n  -o smtpd_helo_restrictions=permit,check_helo_access\n", false,
+	  { "master.cf:1:E:smtpd_helo_restrictions: check_helo_access: a table must follow" } },
+	{ "mynetworks = 10.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination\n", SMTP, true,
+	  { "master.cf:1:W:service smtp is for mail to our own recipients and does not relay for mynetworks" } },
+	{ "mynetworks = 10.0.0.0/8\nsmtpd_relay_restrictions = permit_mynetworks\n",
+	  "submission inet n - y - 1 smtpd\n  -o smtpd_service=submission\n", true, { NULL } },
+	{ "mynetworks = 127.0.0.0/8 [::1]/128\nsmtpd_relay_restrictions = permit_mynetworks\n", SMTP, true, { NULL } },
 	{ "myhostnmae = x\n", SMTP, true, { "main.cf:1:W:myhostnmae: no such parameter; did you mean myhostname?" } },
 	{ "zzzzzzzzzzzzzz = x\n", SMTP, true, { "main.cf:1:W:zzzzzzzzzzzzzz: no such parameter\n" } },
 	{ "mine = example.org\nmyhostname = mail.$mine\n", SMTP, true, { NULL } },
@@ -119,6 +131,27 @@ START_TEST(services)
 }
 END_TEST
 
+/* lookupd is told of every table that a restriction names, with those of -o. */
+START_TEST(access_tables)
+{
+	struct config c;
+	struct told t;
+	struct str got = { 0 };
+
+	ck_assert_msg(read_config("smtpd_helo_restrictions = check_helo_access pcre:/a/helo, permit\nsmtpd_access_tables = lmdb:/own\n",
+				  SMTP "submission inet n - y - 1 smtpd\n -o smtpd_service=submission\n"
+				       " -o smtpd_helo_restrictions=\n -o smtpd_sender_restrictions=cidr:/b\n",
+				  &c, &t),
+		      "%s", t.text);
+	const struct config_service *lookupd = find(&c, "lookupd", 0);
+	for (size_t i = 0; i < *lookupd->daemon->n_params; i++)
+		if (strcmp(lookupd->daemon->params[i].name, "smtpd_access_tables") == 0)
+			got = lookupd->values[i];
+	ck_assert_str_is(got, STR("lmdb:/own, pcre:/a/helo, cidr:/b"));
+	config_free(&c);
+}
+END_TEST
+
 START_TEST(missing_files)
 {
 	struct told t = { "" };
@@ -161,6 +194,7 @@ TEST_MAIN("config", {
 	tcase_add_checked_fixture(tc, NULL, sweep);
 	tcase_add_loop_test(tc, mistakes, 0, COUNT(rows));
 	tcase_add_test(tc, services);
+	tcase_add_test(tc, access_tables);
 	tcase_add_test(tc, missing_files);
 	tcase_add_test(tc, no_name_twice);
 })

@@ -1,0 +1,1 @@
+tayori_fuzz(restrict NEEDS smtp conf)

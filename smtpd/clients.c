@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
-#include "base/network.h"
+#include "base/net.h"
 #include "base/time.h"
 #include "log/words.h"
+#include "smtp/checks.h"
 
 enum { CLIENTS_KEPT = 10000 };
 
@@ -31,9 +32,9 @@ static int64_t limit_of(const struct smtpd_conf *conf, enum client_event event)
 
 static struct str key_of(const struct session *s, struct buf *room)
 {
-	char network[NETWORK_MAX];
+	char network[NET_TEXT_MAX];
 
-	buf_addf(room, "%u:%.*s", s->service, STR_ARG(network_of(str_from(s->address), network)));
+	buf_addf(room, "%u:%.*s", s->service, STR_ARG(net_owner(str_from(s->address), network)));
 	return buf_str(room);
 }
 
@@ -76,16 +77,11 @@ static struct client *find_or_add(struct session *s)
 	return c;
 }
 
-static bool is_counted(const struct session *s)
-{
-	return s->uid == UINT32_MAX;
-}
-
 bool clients_event(struct session *s, enum client_event event)
 {
 	int64_t limit = limit_of(session_conf(s), event);
 
-	if (limit == 0 || !is_counted(s))
+	if (limit == 0 || !s->counted)
 		return true;
 	struct client *c = find_or_add(s);
 	if (is_over(s, c)) {
@@ -101,7 +97,9 @@ bool clients_event(struct session *s, enum client_event event)
 
 bool clients_enter(struct session *s)
 {
-	if (!is_counted(s))
+	s->counted = s->uid == UINT32_MAX &&
+		     !checks_in_networks(session_conf(s)->smtpd_client_event_limit_exceptions, str_from(s->address));
+	if (!s->counted)
 		return true;
 	struct client *c = find_or_add(s);
 	c->sessions++;
@@ -113,7 +111,7 @@ void clients_leave(struct session *s)
 {
 	scoped_buf struct buf room = { 0 };
 
-	if (!is_counted(s))
+	if (!s->counted)
 		return;
 	struct str key = key_of(s, &room);
 	struct client *c = table_get(&s->smtpd->clients, key);

@@ -1,6 +1,7 @@
 /*
  * clients - what each client's network does: sessions now, and events in a unit of time (anvil_rate_time_unit), for each service
- * by itself. Programs of this host (unix sockets) are not counted.
+ * by itself. Programs of this host (unix sockets) and
+ * clients in smtpd_client_event_limit_exceptions are not counted.
  */
 #ifndef SMTPD_CLIENTS_H
 #define SMTPD_CLIENTS_H

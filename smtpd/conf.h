@@ -30,6 +30,7 @@ enum { SMTPD_TLS_NONE, SMTPD_TLS_MAY, SMTPD_TLS_ENCRYPT };
 	CONF(smtpd_client_recipient_rate_limit, count, "0", "0", "1M", "Recipients that it may name.")                    \
 	CONF(smtpd_client_auth_rate_limit, count, "0", "0", "1M", "AUTH commands.")                                       \
 	CONF(smtpd_client_new_tls_session_rate_limit, count, "0", "0", "1M", "TLS handshakes.")                           \
+	CONF(smtpd_client_event_limit_exceptions, networks, "$mynetworks", "", "", "Clients whose sessions and events are not counted.") \
 	CONF(anvil_rate_time_unit, time, "60s", "1s", "1d", "The unit of time in which they are counted, for each service by itself.") \
 	CONF(smtpd_session_limit, count, "10K", "1", "1M", "Sessions of this service at a time; further ones are told 421.") \
 	CONF(smtpd_auth_limit, count, "5", "1", "100", "Failed logins in one session before it is closed.")             \

@@ -65,11 +65,11 @@ static void session_free(void *arg)
 		run_drained(smtpd->run);
 }
 
-static struct reply greeting(struct session *s)
+static struct reply greeting(const struct session *s, bool welcome)
 {
 	const struct smtpd_conf *conf = session_conf(s);
 
-	if (!clients_enter(s))
+	if (!welcome)
 		return REPLY(421, 4, 7, 0, "Error: too many connections from your address");
 	if (s->smtpd->n_sessions > (size_t)conf->smtpd_session_limit)
 		return REPLY(421, 4, 3, 2, "Error: too many connections, try again later");
@@ -77,9 +77,9 @@ static struct reply greeting(struct session *s)
 	return reply_make(220, 0, 0, 0, "%.*s", STR_ARG(conf->smtpd_banner));
 }
 
-static void greet(struct session *s)
+static void greet(struct session *s, bool welcome)
 {
-	struct reply r = greeting(s);
+	struct reply r = greeting(s, welcome);
 
 	if (r.code != 220) {
 		log_line(&s->smtpd->run->log, LOG_NOTICE, "NOQUEUE: reject: CONNECT from %s: %d %s", s->client, r.code,
@@ -115,19 +115,19 @@ void session_start(struct smtpd *smtpd, int fd, unsigned service)
 	smtpd->sessions = s;
 	smtpd->n_sessions++;
 	name_client(s, fd);
+	bool welcome = clients_enter(s);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	stream_start(&s->stream, smtpd->run->loop, fd, INPUT_MAX, &wire_events, s);
 	stream_deadline(&s->stream, session_conf(s)->smtpd_timeout);
 	if (session_conf(s)->smtpd_tls_wrappermode) {
 		if (!smtpd->keys.server || !clients_event(s, CLIENT_TLS)) {
-			clients_enter(s); /* its end is told */
 			session_close(s, (struct reply){ 0 });
 			return;
 		}
 		session_start_tls(s); /* the greeting waits in the stream for the handshake */
 		s->tls_started_now = false;
 	}
-	greet(s);
+	greet(s, welcome);
 	if (!s->closing && session_conf(s)->smtpd_peername_lookup)
 		resolverd_name(s);
 	else

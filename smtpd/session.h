@@ -90,6 +90,7 @@ struct session {
 	unsigned service; /* whose values count: run_conf */
 	enum state state;
 	bool esmtp, busy, closing, tls, tls_logged, refused;
+	bool counted; /* clients.h */
 	bool tls_started_now; /* the input buffer is gone: nothing to consume */
 	char address[SESSION_ADDRESS_MAX];	   /* "192.0.2.1", "2001:db8::1", "local" */
 	char client[SESSION_ADDRESS_MAX + SESSION_NAME_MAX + 4]; /* "unknown[192.0.2.1]", for the log */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/network.h"
+#include "base/net.h"
 
 struct entry {
 	int64_t last_ms;
@@ -38,8 +38,8 @@ static bool tried_before(const struct entry *e, uint64_t what)
 int64_t penalty_add(struct penalties *p, struct str address, uint64_t what, int64_t now_ms, int64_t base_ms,
 		    int64_t most_ms)
 {
-	char room[NETWORK_MAX];
-	struct str key = network_of(address, room);
+	char room[NET_TEXT_MAX];
+	struct str key = net_owner(address, room);
 	struct entry *e = table_get(&p->by_network, key);
 
 	if (!e) {
@@ -61,8 +61,8 @@ int64_t penalty_add(struct penalties *p, struct str address, uint64_t what, int6
 
 bool penalty_is_barred(const struct penalties *p, struct str address, int64_t now_ms, int64_t most_failures)
 {
-	char room[NETWORK_MAX];
-	const struct entry *e = table_get(&p->by_network, network_of(address, room));
+	char room[NET_TEXT_MAX];
+	const struct entry *e = table_get(&p->by_network, net_owner(address, room));
 
 	return most_failures > 0 && e && e->failures >= most_failures && now_ms - e->last_ms <= PENALTY_FORGET_MS;
 }

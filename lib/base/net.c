@@ -1,6 +1,7 @@
 #include "base/net.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 static bool take(struct str text, struct net *out)
 {
@@ -27,6 +28,22 @@ bool net_address(struct str text, struct net *out)
 {
 	unbracket(&text);
 	return take(text, out);
+}
+
+struct str net_owner(struct str address, char out[NET_TEXT_MAX])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct net net;
+
+	if (!take(address, &net) || net.size == 4) {
+		snprintf(out, NET_TEXT_MAX, "%.*s", STR_ARG(str_head(address, NET_TEXT_MAX - 1)));
+	} else if (memcmp(net.octets, mapped, sizeof(mapped)) == 0) {
+		inet_ntop(AF_INET, net.octets + 12, out, NET_TEXT_MAX);
+	} else {
+		memset(net.octets + 8, 0, 8);
+		inet_ntop(AF_INET6, net.octets, out, NET_TEXT_MAX);
+	}
+	return str_from(out);
 }
 
 static bool host_bits(const struct net *n)

@@ -177,7 +177,7 @@ enum step_go step_access(struct step_run *r, struct step_subject s, enum access_
 
 /* ---- the checks ---- */
 
-static bool in_networks(struct str list, struct str text)
+bool checks_in_networks(struct str list, struct str text)
 {
 	struct net address, net;
 	struct str item;
@@ -346,7 +346,7 @@ enum step_go step_run(struct step_run *r)
 	case CHECK_PERMIT: return GO_PERMIT;
 	case CHECK_REJECT: return STEP_REJECT(r, subject_of_list(r), 554, 5, 7, 1, "Access denied");
 	case CHECK_DEFER: return STEP_REJECT(r, subject_of_list(r), 450, 4, 3, 2, "Try again later");
-	case CHECK_PERMIT_MYNETWORKS: return in_networks(f->mynetworks, f->address) ? GO_PERMIT : GO_ON;
+	case CHECK_PERMIT_MYNETWORKS: return checks_in_networks(f->mynetworks, f->address) ? GO_PERMIT : GO_ON;
 	case CHECK_PERMIT_LOGIN: return f->login.n > 0 ? GO_PERMIT : GO_ON;
 	case CHECK_PERMIT_OURS:
 	case CHECK_REJECT_NOT_OURS:

@@ -76,4 +76,7 @@ enum checks_next checks_next(struct checks *c, const struct check_facts *f, cons
 			     struct check_ask *ask);
 void checks_end(struct checks *c);
 
+/* Is an address in a list such as "127.0.0.0/8 [::1]/128"? The first that has it decides; "!" before it: no. */
+bool checks_in_networks(struct str list, struct str address);
+
 #endif

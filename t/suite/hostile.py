@@ -326,7 +326,7 @@ def close_all(list_):
 
 
 def test_idle_connections():
-    with Instance(main="front_client_connection_count_limit = 20\nsmtpd_client_connection_count_limit = 20\nsmtpd_session_limit = 30\nfront_session_limit = 30") as t, unharmed(t):
+    with Instance(main="front_client_connection_count_limit = 20\nsmtpd_client_connection_count_limit = 20\nsmtpd_client_event_limit_exceptions =\nsmtpd_session_limit = 30\nfront_session_limit = 30") as t, unharmed(t):
         for service, good, bad in ("smtp", b"220 ", b"421 "), ("pop3", b"+OK", b"-ERR"):
             first, told = many(t, service, 40)
             assert sum(x.startswith(good) for x in told) == 20 and sum(x.startswith(bad) for x in told) == 20, told

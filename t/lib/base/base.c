@@ -6,7 +6,6 @@
 #include "base/hash.h"
 #include "base/heap.h"
 #include "base/net.h"
-#include "base/network.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "base/utf8.h"
@@ -245,9 +244,9 @@ static const struct {
 
 START_TEST(network_cases)
 {
-	char out[NETWORK_MAX];
+	char out[NET_TEXT_MAX];
 
-	ck_assert_str_is(network_of(str_from(networks[_i].address), out), str_from(networks[_i].network));
+	ck_assert_str_is(net_owner(str_from(networks[_i].address), out), str_from(networks[_i].network));
 }
 END_TEST
 

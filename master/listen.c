@@ -1,17 +1,11 @@
 #include "listen.h"
 
-#include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "io/fd.h"
-
-enum { BACKLOG = 1024 };
+#include "io/listen.h"
 
 void listeners_close(struct listeners *l)
 {
@@ -19,44 +13,6 @@ void listeners_close(struct listeners *l)
 		fd_close(&l->fds[i]);
 	free(l->name);
 	free(l);
-}
-
-static int bind_one(const struct addrinfo *a)
-{
-	int on = 1;
-	scoped_fd int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (a->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
-		return -1;
-	return fd_take(&fd);
-}
-
-/* host NULL: every address of the machine. An IPv6 that the kernel does not have is passed over. */
-static bool open_host(const char *host, const char *port, struct listeners *out, struct err *err)
-{
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *list;
-	int bad = getaddrinfo(host, port, &hints, &list);
-	size_t before = out->n;
-
-	if (bad)
-		return err_set(err, "%s:%s: %s", host ? host : "*", port, gai_strerror(bad));
-	bool ok = true;
-	for (struct addrinfo *a = list; ok && a && out->n < LISTEN_MAX; a = a->ai_next) {
-		int fd = bind_one(a);
-		if (fd >= 0)
-			out->fds[out->n++] = fd;
-		else if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
-			ok = err_errno(err, "cannot listen on %s:%s", host ? host : "*", port);
-	}
-	freeaddrinfo(list);
-	if (ok && out->n == before)
-		ok = err_set(err, "no address of this machine for %s:%s", host ? host : "*", port);
-	return ok;
 }
 
 static bool open_interfaces(struct str interfaces, const char *port, struct listeners *out, struct err *err)
@@ -67,12 +23,8 @@ static bool open_interfaces(struct str interfaces, const char *port, struct list
 	while (ok && conf_list_next(&interfaces, &item)) {
 		char host[256];
 		snprintf(host, sizeof(host), "%.*s", STR_ARG(item));
-		if (str_eq(item, STR("all")))
-			ok = open_host(NULL, port, out, err);
-		else if (str_eq(item, STR("loopback-only")))
-			ok = open_host("localhost", port, out, err);
-		else
-			ok = open_host(host, port, out, err);
+		bool all = str_eq(item, STR("all")), loopback = str_eq(item, STR("loopback-only"));
+		ok = listen_tcp(all ? NULL : loopback ? "localhost" : host, port, out->fds, LISTEN_MAX, &out->n, err);
 	}
 	return ok;
 }
@@ -90,32 +42,7 @@ static bool open_inet(struct str address, struct str interfaces, struct listener
 	snprintf(host_text, sizeof(host_text), "%.*s", STR_ARG(host));
 	if (host.n == 0)
 		return open_interfaces(interfaces, port_text, out, err);
-	return open_host(host_text, port_text, out, err);
-}
-
-int listen_unix(int folder, const char *name, int kind, mode_t mode, struct err *err)
-{
-	struct sockaddr_un un = { .sun_family = AF_UNIX };
-	scoped_fd int fd = socket(AF_UNIX, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	/* By the folder's descriptor: a path could be longer than sun_path. */
-	int n = snprintf(un.sun_path, sizeof(un.sun_path), "/proc/self/fd/%d/%s", folder, name);
-	if (fd < 0 || n < 0 || (size_t)n >= sizeof(un.sun_path)) {
-		err_errno(err, "socket %s", name);
-		return -1;
-	}
-	if (unlinkat(folder, name, 0) < 0 && errno != ENOENT) {
-		err_errno(err, "socket %s", name);
-		return -1;
-	}
-	mode_t before = umask(0777 & ~mode);
-	int bad = bind(fd, (struct sockaddr *)&un, sizeof(un)) < 0 || listen(fd, BACKLOG) < 0;
-	umask(before);
-	if (bad) {
-		err_errno(err, "cannot listen on socket %s", name);
-		return -1;
-	}
-	return fd_take(&fd);
+	return listen_tcp(host_text, port_text, out->fds, LISTEN_MAX, &out->n, err);
 }
 
 static bool open_all(const struct config_service *s, struct str interfaces, int public_folder, struct listeners *l,

@@ -2,8 +2,6 @@
 #ifndef MASTER_LISTEN_H
 #define MASTER_LISTEN_H
 
-#include <sys/types.h>
-
 #include "house/config.h"
 
 enum { LISTEN_MAX = 16 };
@@ -20,8 +18,5 @@ struct listeners {
 /* Binds all addresses of the service. NULL with err. */
 struct listeners *listeners_open(const struct config_service *s, struct str interfaces, int public_folder, struct err *err);
 void listeners_close(struct listeners *l);
-
-/* A listening SOCK_SEQPACKET socket of that name in the folder, replacing an old one. -1 with err. */
-int listen_unix(int folder, const char *name, int kind, mode_t mode, struct err *err);
 
 #endif

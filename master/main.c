@@ -18,6 +18,7 @@
 #include "control.h"
 #include "filter.h"
 #include "io/fd.h"
+#include "io/listen.h"
 #include "proc/fence.h"
 #include "service.h"
 

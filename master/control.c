@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "certs.h"
 #include "io/fd.h"
+#include "io/notify.h"
 #include "ipc/messages.h"
 
 enum { STOP_MS = 15000, SERVICES_MAX = 256 };
@@ -214,6 +215,7 @@ void control_stop(struct master *m)
 		return;
 	m->stopping = true;
 	log_line(&m->log, LOG_NOTICE, "stopping");
+	notify_manager(STR("STOPPING=1"));
 	timer_set(&m->stop_limit, m->loop, STOP_MS, stop_hard, m);
 	for (struct service *s = m->services; s; s = s->next) {
 		timer_stop(&s->restart);

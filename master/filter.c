@@ -62,7 +62,7 @@ static const struct {
 	{ "prlimit64", IN(SANDBOX_SPAWN) },
 	{ "close_range", IN(SANDBOX_SPAWN) },
 	{ "fchownat", IN(SANDBOX_SPAWN) },
-	{ "umask", IN(SANDBOX_SPAWN) },
+	{ "umask", IN(SANDBOX_SPAWN) | IN(SANDBOX_LOG) },
 	{ "kill", IN(SANDBOX_SPAWN) },
 	{ "connect", IN(SANDBOX_NET) | IN(SANDBOX_DIAL) },
 	{ "bind", IN(SANDBOX_NET) },

@@ -19,6 +19,7 @@
 #include "filter.h"
 #include "io/fd.h"
 #include "io/listen.h"
+#include "io/notify.h"
 #include "proc/fence.h"
 #include "service.h"
 
@@ -208,6 +209,7 @@ static int run(struct master *m)
 		service_start(s);
 	certs_watch(m);
 	log_line(&m->log, LOG_NOTICE, "daemon started, configuration %s", m->folder);
+	notify_manager(STR("READY=1")); /* whoever connects from now on is served, if not at once */
 	loop_run(m->loop);
 	return m->exit_status;
 }

@@ -50,7 +50,7 @@ struct master {
 	int empty_root;
 	int filters[SANDBOXES];
 	int daemons;		 /* daemon_directory */
-	bool privileged, test, stopping, told_ready;
+	bool privileged, test, stopping;
 	struct timer stop_limit;
 	struct channel tool;	 /* the tayori(1) that waits for an answer */
 	struct watch tool_door;

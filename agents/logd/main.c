@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -208,6 +209,7 @@ static bool begin(struct run *run, struct err *err)
 	struct logd *d = run->state;
 
 	take_limits(d);
+	umask(0027); /* the log is for its folder's group too */
 	if (conf->maillog_file.n == 0)
 		return true;
 	if (!str_eq(conf->maillog_file, STR("/dev/stdout")))

@@ -169,7 +169,7 @@ START_TEST(lines)
 	ck_assert(
 		strstr(buf_cstr(&all), " mx tayori/smtpd[4711]: warning: 17 lines were lost: logd did not keep up\n"));
 	ck_assert_uint_eq(count(buf_cstr(&all), "\n"), 4);
-	ck_assert(stat(arena_printf(&t.arena, "%s/log", t.folder), &st) == 0 && (st.st_mode & 0777) == 0600);
+	ck_assert(stat(arena_printf(&t.arena, "%s/log", t.folder), &st) == 0 && (st.st_mode & 0777) == 0640);
 	close(other);
 	close_scene(&t);
 }

@@ -34,15 +34,19 @@ function(tayori_test file)
 	set_tests_properties(unit/${path} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 
-# tayori_daemon(NAME [NEEDS lib...]): NAME's folder but for conf.c, which master and postconf share.
+# tayori_daemon(NAME [NEEDS lib...]): NAME's folder but for conf.c, which master and postconf share. It is installed with
+# the daemons, or where DESTINATION says.
 function(tayori_daemon name)
-	cmake_parse_arguments(D "" "" "NEEDS;LINK" ${ARGN})
+	cmake_parse_arguments(D "" "DESTINATION" "NEEDS;LINK" ${ARGN})
+	if(NOT D_DESTINATION)
+		set(D_DESTINATION ${TAYORI_LIBEXEC})
+	endif()
 	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
 	add_executable(${name} ${sources})
 	target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 	target_link_libraries(${name} PRIVATE ${D_NEEDS} ${D_LINK})
 	set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/libexec)
-	install(TARGETS ${name} DESTINATION ${TAYORI_LIBEXEC})
+	install(TARGETS ${name} DESTINATION ${D_DESTINATION})
 endfunction()
 
 # tayori_fuzz(NAME NEEDS lib...): t/fuzz/NAME.c with the corpus t/fuzz/corpus/NAME. With clang's libFuzzer in the fuzz

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -19,6 +20,7 @@ struct book {
 	const char *name;
 	struct buf text;
 	struct stat st;
+	bool give; /* to the owner and group in st */
 };
 
 static int usage(const struct ctl *ctl)
@@ -33,6 +35,18 @@ static void book_close(struct book *b)
 	fd_close(&b->lock);
 	buf_free(&b->text);
 	free(b->path);
+}
+
+/* A first file is authd's, which checks passwords, and readable for lookupd, which must know who exists. */
+static void book_begin(struct book *b)
+{
+	const struct passwd *owner = getpwnam(house_find(STR("authd"))->user);
+
+	b->st.st_mode = 0640;
+	b->st.st_uid = owner ? owner->pw_uid : 0;
+	const struct passwd *reader = getpwnam(house_find(STR("lookupd"))->user);
+	b->st.st_gid = reader ? reader->pw_gid : 0;
+	b->give = geteuid() == 0 && owner && reader;
 }
 
 /* The file with its lock: two admins at once change it one after the other. */
@@ -55,9 +69,9 @@ static int book_open(struct ctl *ctl, struct book *b)
 	if (b->lock < 0 || flock(b->lock, LOCK_EX) < 0)
 		return ctl_fail(ctl, EX_NOPERM, "%s: %m", b->path);
 	scoped_fd int fd = openat(b->folder, b->name, O_RDONLY | O_CLOEXEC);
-	b->st.st_mode = 0640;
 	if (fd < 0 && errno == ENOENT)
-		return 0;
+		return book_begin(b), 0;
+	b->give = true;
 	if (fd < 0 || fstat(fd, &b->st) < 0 || fd_read_rest(fd, &b->text) < 0)
 		return ctl_fail(ctl, EX_NOINPUT, "%s/%s: %m", b->path, b->name);
 	return 0;
@@ -70,7 +84,7 @@ static int book_write(struct ctl *ctl, struct book *b, struct str text)
 	snprintf(temp, sizeof(temp), ".%.200s.new", b->name);
 	unlinkat(b->folder, temp, 0);
 	scoped_fd int fd = openat(b->folder, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || fd_write_all(fd, text) < 0 || (b->st.st_ino && fchown(fd, b->st.st_uid, b->st.st_gid) < 0) ||
+	if (fd < 0 || fd_write_all(fd, text) < 0 || (b->give && fchown(fd, b->st.st_uid, b->st.st_gid) < 0) ||
 	    fchmod(fd, b->st.st_mode & 0777) < 0 || fsync(fd) < 0 || renameat(b->folder, temp, b->folder, b->name) < 0 ||
 	    fsync(b->folder) < 0)
 		return ctl_fail(ctl, EX_CANTCREAT, "%s/%s: %m", b->path, b->name);

@@ -6,7 +6,7 @@
 #include "proc/common.h"
 
 #define MASTER_CONF(CONF)                                                                                              \
-	CONF(daemon_directory, folder, "/usr/local/libexec/tayori", "1", "", "Where the daemons' programs are.")         \
+	CONF(daemon_directory, folder, TAYORI_DAEMONS, "1", "", "Where the daemons' programs are; by default where they were installed.") \
 	CONF(control_directory, folder, "/run/tayori", "1", "", "Sockets of this instance: for the commands, and those of unix services.") \
 	CONF(inet_interfaces, text, "all", "1", "", "Addresses on which services listen that name only a port: all, loopback-only, or a list.") \
 	CONF_SETGID_GROUP(CONF)                                                                                        \

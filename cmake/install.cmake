@@ -1,0 +1,77 @@
+# What an installation has, and where: for cmake --install, and for the Debian package, which cpack makes.
+option(TAYORI_SYSTEM "install what the whole system shares too: /etc/tayori, systemd unit, logrotate, users and folders" OFF)
+
+# name: where it is found, under the prefix, and what it leads to
+function(install_link name target)
+	get_filename_component(folder ${name} DIRECTORY)
+	install(CODE "file(MAKE_DIRECTORY \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${folder}\")
+		file(CREATE_LINK ${target} \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${name}\" SYMBOLIC)")
+endfunction()
+foreach(name mailq newaliases)
+	install_link(bin/${name} tayori)
+endforeach()
+foreach(name sendmail postqueue postsuper postcat postconf postmap)
+	install_link(sbin/${name} ../bin/tayori)
+endforeach()
+install_link(lib/sendmail ../sbin/sendmail) # where old programs look for it
+
+install(CODE "file(GLOB_RECURSE pages RELATIVE ${CMAKE_BINARY_DIR}/man ${CMAKE_BINARY_DIR}/man/*)
+	foreach(page \${pages})
+		get_filename_component(folder \${page} DIRECTORY)
+		set(at \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/share/man/\${folder}\")
+		file(COPY ${CMAKE_BINARY_DIR}/man/\${page} DESTINATION \${at})
+		execute_process(COMMAND gzip -9nf \${page} WORKING_DIRECTORY \${at}/.. COMMAND_ERROR_IS_FATAL ANY)
+	endforeach()")
+install(FILES etc/main.cf etc/master.cf DESTINATION share/tayori)
+install(PROGRAMS etc/users DESTINATION share/tayori)
+
+# ---- for the whole system ----
+
+set(generated ${CMAKE_BINARY_DIR}/etc)
+configure_file(etc/tayori.service.in ${generated}/tayori.service @ONLY)
+# the users stand in etc/users
+file(STRINGS etc/users users REGEX "^for user in ")
+string(REGEX REPLACE "^for user in (.*); do$" "\\1" users "${users}")
+separate_arguments(users)
+set(rows "# The users of Tayori's daemons.\n")
+foreach(user ${users})
+	string(APPEND rows "u tayori-${user} - \"Tayori ${user}\" /nonexistent /usr/sbin/nologin\n")
+endforeach()
+file(WRITE ${generated}/sysusers "${rows}")
+if(TAYORI_SYSTEM)
+	install(FILES etc/main.cf etc/master.cf DESTINATION ${TAYORI_CONFIG})
+	install(FILES ${generated}/tayori.service DESTINATION /lib/systemd/system)
+	install(FILES etc/logrotate DESTINATION /etc/logrotate.d RENAME tayori)
+	install(FILES ${generated}/sysusers DESTINATION /usr/lib/sysusers.d RENAME tayori.conf)
+	install(FILES etc/tmpfiles DESTINATION /usr/lib/tmpfiles.d RENAME tayori.conf)
+	install(FILES COPYING DESTINATION share/doc/tayori RENAME copyright)
+	install(FILES README doc/features DESTINATION share/doc/tayori)
+endif()
+
+# ---- the package ----
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_SET_DESTDIR ON)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_INSTALL_PREFIX ${CMAKE_INSTALL_PREFIX})
+set(CPACK_PACKAGE_NAME tayori)
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "mail suite: SMTP, delivery, POP3 and IMAP in small separated daemons")
+set(CPACK_PACKAGE_DESCRIPTION "Tayori takes mail over SMTP, keeps it safe until it is delivered, puts it into mailboxes or hands it on to other hosts,
+and gives it to users over IMAP and POP3. A root master supervises small daemons that do one thing each, in their own
+users and sandboxes.")
+set(CPACK_PACKAGE_CONTACT "Tayori maintainers <maintainers@tayori.example>")
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SECTION mail)
+set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "passwd, netbase, init-system-helpers, dns-root-data")
+set(CPACK_DEBIAN_PACKAGE_PROVIDES "mail-transport-agent, imap-server, pop3-server")
+set(CPACK_DEBIAN_PACKAGE_CONFLICTS mail-transport-agent)
+set(CPACK_DEBIAN_PACKAGE_REPLACES mail-transport-agent)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+file(WRITE ${generated}/conffiles "${TAYORI_CONFIG}/main.cf\n${TAYORI_CONFIG}/master.cf\n/etc/logrotate.d/tayori\n")
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${generated}/conffiles)
+foreach(script postinst prerm postrm)
+	list(APPEND CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/etc/debian/${script})
+endforeach()
+include(CPack)

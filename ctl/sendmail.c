@@ -8,14 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/time.h"
 #include "ctl.h"
 #include "io/fd.h"
 #include "mail/header.h"
 #include "recipients.h"
 
-enum { MESSAGE_MAX = 1 << 30 };
+enum { MESSAGE_MAX = 1 << 30, PATIENCE_MS = 5000, AGAIN_MS = 50 };
 
 struct letter {
 	struct ctl *ctl;
@@ -265,13 +267,29 @@ static void letter_free(struct letter *l)
 	buf_free(&l->in);
 }
 
+/* A suite that is just being started or replaced is there again in a moment: programs that send do not ask twice. */
+static int connect_patiently(struct ctl *ctl)
+{
+	const struct timespec pause = { .tv_nsec = AGAIN_MS * 1000000L };
+	int64_t end = clock_mono_ms() + PATIENCE_MS;
+
+	for (;;) {
+		int fd = ctl_connect(ctl, "public/sendmail", SOCK_STREAM);
+		if (fd >= 0 || (errno != ENOENT && errno != ECONNREFUSED) || clock_mono_ms() >= end)
+			return fd;
+		nanosleep(&pause, NULL);
+	}
+}
+
 static int run(struct letter *l)
 {
 	int bad = 0;
 
-	l->fd = ctl_connect(l->ctl, "public/sendmail", SOCK_STREAM);
+	l->fd = connect_patiently(l->ctl);
+	if (l->fd < 0 && errno != ENOENT && errno != ECONNREFUSED)
+		return ctl_fail(l->ctl, EX_TEMPFAIL, "%s: %m: the message was not taken", ctl_path(l->ctl, "public/sendmail"));
 	if (l->fd < 0)
-		return ctl_fail(l->ctl, EX_TEMPFAIL, "Tayori does not run: the message was not taken");
+		return ctl_fail(l->ctl, EX_TEMPFAIL, "Tayori does not run: the message was not taken; try again later");
 	if (l->mode == 's')
 		return talk(l);
 	if ((bad = read_message(l)) || (bad = take_header(l)))

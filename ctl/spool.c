@@ -177,7 +177,7 @@ static void act_on(void *arg, const struct queue_facts *facts, const struct env 
 
 	if (!wanted(a, facts, env))
 		return;
-	bool hold = strcmp(a->verb, "hold") == 0;
+	bool hold = strcmp(a->verb, "hold") == 0, held = facts->held, flush = strcmp(a->verb, "flush") == 0;
 	if (strcmp(a->verb, "delete") == 0) {
 		if (queue_remove(q, &facts->id) < 0)
 			a->status = ctl_fail(a->s->ctl, EX_IOERR, "%s: %m", facts->id.text);
@@ -186,18 +186,25 @@ static void act_on(void *arg, const struct queue_facts *facts, const struct env 
 		return;
 	}
 	if (hold || strcmp(a->verb, "release") == 0) {
-		if (facts->held == hold)
+		if (held == hold)
 			return;
+		held = hold;
 		env_put_hold(&facts->id, hold, &records);
 	} else {
-		/* flush and requeue: due at once when the suite starts, where names are looked up anew */
+		/* flush and requeue: due at once when the suite starts, where names are looked up anew; as in qmgr, what is
+		   held stays so but for a requeue */
+		if (flush && held)
+			return;
+		if (held)
+			env_put_hold(&facts->id, false, &records);
+		held = false;
 		env_put_schedule(&facts->id, clock_wall_us(), facts->attempts, &records);
 	}
 	if (queue_progress(q, &facts->id, buf_str(&records)) < 0)
 		a->status = ctl_fail(a->s->ctl, EX_IOERR, "%s: %m", facts->id.text);
 	else
 		a->count++;
-	queue_mark(q, &facts->id, facts->attempts > 0, hold);
+	queue_mark(q, &facts->id, facts->attempts > 0, held);
 }
 
 int spool_act(struct spool *s, const char *verb, const char *which, uint32_t *count)

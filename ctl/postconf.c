@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "edit.h"
 #include "io/fd.h"
 
 struct shown {
@@ -112,39 +113,7 @@ static int show_services(struct ctl *ctl)
 
 struct edit {
 	struct str name, value;
-	bool done;
 };
-
-/* Does this raw line begin the assignment of that name? */
-static bool assigns(struct str raw, struct str name)
-{
-	return raw.n > 0 && raw.p[0] != ' ' && raw.p[0] != '\t' && raw.p[0] != '#' && str_find(raw, '=') >= 0 &&
-	       str_eq(str_trim(str_cut(&raw, '=')), name);
-}
-
-/* Writes main.cf anew with the line of the name changed, its continuation lines gone, or a line added at the end. */
-static void rewrite(struct str text, struct edit *e, struct buf *out)
-{
-	bool skipping = false;
-
-	while (text.n > 0) {
-		struct str raw = str_cut(&text, '\n');
-		bool continues = raw.n > 0 && (raw.p[0] == ' ' || raw.p[0] == '\t');
-		if (skipping && continues)
-			continue;
-		skipping = assigns(raw, e->name);
-		if (!skipping)
-			buf_add(out, raw);
-		else if (!e->done)
-			buf_addf(out, "%.*s = %.*s", STR_ARG(e->name), STR_ARG(e->value));
-		else
-			continue; /* given twice: the first line holds it now */
-		e->done = e->done || skipping;
-		buf_addc(out, '\n');
-	}
-	if (!e->done)
-		buf_addf(out, "%.*s = %.*s\n", STR_ARG(e->name), STR_ARG(e->value));
-}
 
 static bool check_edit(struct ctl *ctl, const struct edit *e)
 {
@@ -183,7 +152,7 @@ static int edit_one(struct ctl *ctl, const char *text)
 	scoped_fd int fd = folder < 0 ? -1 : openat(folder, "main.cf", O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0 || fd_read_rest(fd, &before) < 0)
 		return ctl_fail(ctl, EX_NOINPUT, "%s/main.cf: %m", ctl->folder);
-	rewrite(buf_str(&before), &e, &after);
+	edit_assign(buf_str(&before), e.name, e.value, &after);
 	if (fd_replace_file(folder, "main.cf", buf_str(&after), st.st_mode & 0777) < 0)
 		return ctl_fail(ctl, EX_CANTCREAT, "%s/main.cf: %m", ctl->folder);
 	return 0;

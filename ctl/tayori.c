@@ -12,7 +12,7 @@
 static int usage(const struct ctl *ctl)
 {
 	return ctl_fail(ctl, EX_USAGE,
-			"usage: tayori [-c FOLDER] check | status [--json] | reload | stop | user ... | queue ... | mailbox ... | who [--json] | kick USER");
+			"usage: tayori [-c FOLDER] check | status [--json] | reload | stop | user ... | queue ... | mailbox ... | who [--json] | kick USER | setup DOMAIN ...");
 }
 
 static int check(struct ctl *ctl, int argc, char **argv)
@@ -102,6 +102,7 @@ static const struct command subcommands[] = {
 	{ "check", check },	    { "status", status },   { "reload", tell_master },
 	{ "stop", tell_master }, { "user", tayori_user }, { "queue", tayori_queue },
 	{ "who", tayori_who },	    { "kick", tayori_kick }, { "mailbox", tayori_mailbox },
+	{ "setup", tayori_setup },
 };
 
 int cmd_tayori(struct ctl *ctl, int argc, char **argv)

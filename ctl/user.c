@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "user.h"
 #include "io/fd.h"
 
 struct book {
@@ -116,7 +117,7 @@ static bool without(struct str text, struct str name, struct buf *out, struct st
 	return found;
 }
 
-static bool valid_name(struct str name)
+bool user_name_ok(struct str name)
 {
 	for (size_t i = 0; i < name.n; i++)
 		if ((unsigned char)name.p[i] <= ' ' || strchr(":/\\\x7f", name.p[i]))
@@ -124,7 +125,7 @@ static bool valid_name(struct str name)
 	return name.n > 0 && name.n <= 255 && name.p[0] != '.' && name.p[0] != '#' && name.p[0] != '@';
 }
 
-static bool read_password(const struct ctl *ctl, bool from_stdin, struct buf *out)
+bool user_read_password(const struct ctl *ctl, bool from_stdin, struct buf *out)
 {
 	struct termios before, quiet;
 	bool terminal = !from_stdin && isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
@@ -165,6 +166,24 @@ static bool hash_password(struct buf *password, struct buf *out)
 	return ok;
 }
 
+int user_add(struct ctl *ctl, struct str name, struct buf *password, bool *there)
+{
+	scoped_buf struct buf text = { 0 }, hash = { 0 };
+	struct str rest;
+	struct book b;
+	int status = book_open(ctl, &b);
+
+	*there = status == 0 && without(buf_str(&b.text), name, &text, &rest);
+	if (status == 0 && !*there) {
+		if (!hash_password(password, &hash))
+			status = ctl_fail(ctl, EX_SOFTWARE, "the password cannot be hashed");
+		buf_addf(&text, "%.*s:%.*s\n", STR_ARG(name), STR_ARG(buf_str(&hash)));
+		status = status ? status : book_write(ctl, &b, buf_str(&text));
+	}
+	book_close(&b);
+	return status;
+}
+
 static int change(struct ctl *ctl, struct book *b, const char *verb, struct str name, bool from_stdin)
 {
 	scoped_buf struct buf text = { 0 }, password = { 0 }, hash = { 0 };
@@ -176,7 +195,7 @@ static int change(struct ctl *ctl, struct book *b, const char *verb, struct str 
 	if (!add && !found)
 		return ctl_fail(ctl, EX_NOUSER, "%.*s: no such user", STR_ARG(name));
 	if (strcmp(verb, "delete") != 0) {
-		if (!read_password(ctl, from_stdin, &password) || !hash_password(&password, &hash))
+		if (!user_read_password(ctl, from_stdin, &password) || !hash_password(&password, &hash))
 			return EX_DATAERR;
 		buf_addf(&text, "%.*s:%.*s%s%.*s\n", STR_ARG(name), STR_ARG(buf_str(&hash)), rest.n ? ":" : "", STR_ARG(rest));
 	}
@@ -243,7 +262,7 @@ int tayori_user(struct ctl *ctl, int argc, char **argv)
 		status = list(&b, json);
 	} else if (status == 0) {
 		struct str name = full_name(ctl, typed);
-		status = valid_name(name) ? change(ctl, &b, verb, name, from_stdin)
+		status = user_name_ok(name) ? change(ctl, &b, verb, name, from_stdin)
 					  : ctl_fail(ctl, EX_DATAERR, "%.*s cannot be a user's name", STR_ARG(name));
 	}
 	book_close(&b);

@@ -176,15 +176,9 @@ def check_installed(s):
 
 
 def configure(s):
-    """As an admin does by hand."""
-    s.do("postconf", "-e", f"myhostname=mail.{DOMAIN}", f"mydomain={DOMAIN}", "first_valid_uid=100", "smtpd_peername_lookup=no", "minimal_backoff_time=1s",
-         "maximal_backoff_time=1s", "resolver_forward=127.0.0.1")
-    s.do("tayori", "user", "add", "alice", "--password-stdin", input="tidings\n")
-    for name in "cert", "key":
-        with open(s.path(f"/etc/tayori/tls/{name}.pem"), "w"):
-            pass
-    good(run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN=mail.{DOMAIN}", "-days", "9",
-             "-keyout", s.path("/etc/tayori/tls/key.pem"), "-out", s.path("/etc/tayori/tls/cert.pem")))
+    told = s.do("tayori", "setup", DOMAIN, "--hostname", f"mail.{DOMAIN}", "--user", "alice", "--password-stdin", "--yes", input="tidings\n")
+    assert "the old one is kept as main.cf.old-" in told and "System users are missing" not in told, told
+    s.do("postconf", "-e", "first_valid_uid=100", "smtpd_peername_lookup=no", "minimal_backoff_time=1s", "maximal_backoff_time=1s", "resolver_forward=127.0.0.1")
 
 
 def conf(s):

@@ -42,6 +42,7 @@ int tayori_who(struct ctl *ctl, int argc, char **argv);
 int tayori_kick(struct ctl *ctl, int argc, char **argv);
 int tayori_mailbox(struct ctl *ctl, int argc, char **argv);
 int tayori_setup(struct ctl *ctl, int argc, char **argv);
+int tayori_dns(struct ctl *ctl, int argc, char **argv);
 
 /* Asks master; the answer's text lives in `frame`. An exit status, told when it is not 0: answered. */
 int ctl_ask_master(struct ctl *ctl, const struct control *m, struct buf *frame, struct control_answer *a);

@@ -1,12 +1,11 @@
 #include "records.h"
 
 #include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "dns/exchange.h"
 
 /* Reached from everywhere: not loopback, link-local, of private networks or for documents (RFC 6890). */
 static bool is_public4(const uint8_t a[4])
@@ -34,23 +33,18 @@ static bool is_public6(const uint8_t a[16])
 	return (a[0] & 0xe0) == 0x20 && memcmp(a, "\x20\x01\x0d\xb8", 4) != 0; /* 2000::/3 but for documents */
 }
 
-/* The first public address of the family, as text. */
-static bool find_address(int family, char *text, size_t room, uint8_t octets[16])
+/* The first public address of so many octets. */
+static bool find_address(uint8_t octets, struct exchange_address *out)
 {
-	struct ifaddrs *list, *i;
+	size_t n;
+	struct exchange_address *own = exchange_own(&n);
 	bool found = false;
 
-	if (getifaddrs(&list) < 0)
-		return false;
-	for (i = list; i && !found; i = i->ifa_next) {
-		if (!i->ifa_addr || i->ifa_addr->sa_family != family || i->ifa_flags & IFF_LOOPBACK)
-			continue;
-		const void *at = family == AF_INET ? (const void *)&((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr
-						   : (const void *)&((struct sockaddr_in6 *)(void *)i->ifa_addr)->sin6_addr;
-		memcpy(octets, at, family == AF_INET ? 4 : 16);
-		found = (family == AF_INET ? is_public4(octets) : is_public6(octets)) && inet_ntop(family, at, text, (socklen_t)room);
+	for (size_t i = 0; i < n && !found; i++) {
+		*out = own[i];
+		found = out->n == octets && (octets == 4 ? is_public4(out->octets) : is_public6(out->octets));
 	}
-	freeifaddrs(list);
+	free(own);
 	return found;
 }
 
@@ -66,24 +60,19 @@ static struct str named(struct buf *b, const char *before, struct str name)
 	return buf_str(b);
 }
 
-static void print_address(FILE *out, struct str host, int family)
+static void print_address(FILE *out, struct str host, uint8_t octets)
 {
 	scoped_buf struct buf name = { 0 }, reverse = { 0 };
-	uint8_t a[16] = { 0 };
+	struct exchange_address a;
 	char text[INET6_ADDRSTRLEN];
 
-	bool found = find_address(family, text, sizeof(text), a);
-	row(out, named(&name, "", host), family == AF_INET ? "A" : "AAAA",
-	    found ? text : family == AF_INET ? "192.0.2.1 ; write this host's public IPv4 address here" : "2001:db8::1 ; and its IPv6 address, or leave the row out");
+	bool found = find_address(octets, &a) && inet_ntop(octets == 4 ? AF_INET : AF_INET6, a.octets, text, sizeof(text));
+	row(out, named(&name, "", host), octets == 4 ? "A" : "AAAA",
+	    found ? text : octets == 4 ? "192.0.2.1 ; write this host's public IPv4 address here" : "2001:db8::1 ; and its IPv6 address, or leave the row out");
 	if (!found)
 		return;
-	if (family == AF_INET)
-		buf_addf(&reverse, "%u.%u.%u.%u.in-addr.arpa.", a[3], a[2], a[1], a[0]);
-	for (size_t i = 16; family == AF_INET6 && i-- > 0;)
-		buf_addf(&reverse, "%x.%x.", a[i] & 15, a[i] >> 4);
-	if (family == AF_INET6)
-		buf_add(&reverse, STR("ip6.arpa."));
-	fprintf(out, "; %s PTR %.*s. (its network's provider sets this)\n", buf_cstr(&reverse), STR_ARG(host));
+	dns_reverse_name(str_of(a.octets, octets), &reverse);
+	fprintf(out, "; %s. PTR %.*s. (its network's provider sets this)\n", buf_cstr(&reverse), STR_ARG(host));
 }
 
 static void print_service(FILE *out, const char *service, unsigned port, struct str domain, struct str host)
@@ -101,8 +90,8 @@ void records_print(FILE *out, struct str domain, struct str host)
 	fprintf(out, "; Mail for %.*s comes to this host, whose name leads to its address and back: many refuse mail otherwise.\n", STR_ARG(domain));
 	buf_addf(&value, "10 %.*s.", STR_ARG(host));
 	row(out, named(&name, "", domain), "MX", buf_cstr(&value));
-	print_address(out, host, AF_INET);
-	print_address(out, host, AF_INET6);
+	print_address(out, host, 4);
+	print_address(out, host, 16);
 	fprintf(out, "; No other host sends mail for the domain (SPF); what others think of its mail is reported (DMARC).\n"
 		     "; p=quarantine or p=reject when the reports show nothing strange.\n");
 	row(out, named(&name, "", domain), "TXT", "\"v=spf1 mx -all\"");

@@ -12,7 +12,7 @@
 static int usage(const struct ctl *ctl)
 {
 	return ctl_fail(ctl, EX_USAGE,
-			"usage: tayori [-c FOLDER] check | status [--json] | reload | stop | user ... | queue ... | mailbox ... | who [--json] | kick USER | setup DOMAIN ...");
+			"usage: tayori [-c FOLDER] check | status [--json] | reload | stop | user ... | queue ... | mailbox ... | who [--json] | kick USER | setup DOMAIN ... | dns DOMAIN [--json]");
 }
 
 static int check(struct ctl *ctl, int argc, char **argv)
@@ -103,6 +103,7 @@ static const struct command subcommands[] = {
 	{ "stop", tell_master }, { "user", tayori_user }, { "queue", tayori_queue },
 	{ "who", tayori_who },	    { "kick", tayori_kick }, { "mailbox", tayori_mailbox },
 	{ "setup", tayori_setup },
+	{ "dns", tayori_dns },
 };
 
 int cmd_tayori(struct ctl *ctl, int argc, char **argv)

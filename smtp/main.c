@@ -1,39 +1,7 @@
 /* smtp - deliver to other hosts over SMTP and LMTP. See smtp.8. */
-#include <ifaddrs.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "smtp/smtp.h"
-
-static void add_own(struct smtp *smtp, const struct sockaddr *a)
-{
-	struct exchange_address own = { 0 };
-
-	if (a && a->sa_family == AF_INET) {
-		own.n = 4;
-		memcpy(own.octets, &((const struct sockaddr_in *)(const void *)a)->sin_addr, 4);
-	} else if (a && a->sa_family == AF_INET6) {
-		own.n = 16;
-		memcpy(own.octets, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, 16);
-	} else {
-		return;
-	}
-	smtp->own = reallocarray(smtp->own, smtp->n_own + 1, sizeof(own));
-	ASSERT(smtp->own);
-	smtp->own[smtp->n_own++] = own;
-}
-
-/* A domain whose best host is this one would be sent in circles. */
-static void find_own(struct smtp *smtp)
-{
-	struct ifaddrs *list = NULL;
-
-	if (getifaddrs(&list) < 0)
-		return;
-	for (const struct ifaddrs *i = list; i; i = i->ifa_next)
-		add_own(smtp, i->ifa_addr);
-	freeifaddrs(list);
-}
 
 static bool prepare(struct run *run, struct err *err)
 {
@@ -45,7 +13,7 @@ static bool prepare(struct run *run, struct err *err)
 	ASSERT(smtp);
 	smtp->run = run;
 	run->state = smtp;
-	find_own(smtp);
+	smtp->own = exchange_own(&smtp->n_own); /* a domain whose best host is this one would be sent in circles */
 	smtp->tls = tls_client_new(file, (enum tls_version)conf->tls_min_version, err);
 	run_forget_folders(run);
 	return smtp->tls != NULL;

@@ -70,4 +70,7 @@ void exchange_start(struct exchange *x, struct channel *resolverd, struct str do
 		    void (*done)(struct exchange *x, enum exchange_result result), void *arg);
 void exchange_stop(struct exchange *x);
 
+/* The addresses that this host has now, for exchange_rules; the caller frees them. */
+struct exchange_address *exchange_own(size_t *n);
+
 #endif

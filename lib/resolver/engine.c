@@ -1,4 +1,4 @@
-#include "engine.h"
+#include "resolver/engine.h"
 
 #include <stdio.h>
 #include <stdlib.h>

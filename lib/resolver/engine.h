@@ -1,6 +1,6 @@
 /* engine - libunbound on our loop: one cache for all, validating. */
-#ifndef RESOLVERD_ENGINE_H
-#define RESOLVERD_ENGINE_H
+#ifndef RESOLVER_ENGINE_H
+#define RESOLVER_ENGINE_H
 
 #include "base/err.h"
 #include "io/loop.h"

@@ -72,7 +72,7 @@ static const struct ipc_handler handlers[] = { { &dns_ask_schema, on_ask } };
 
 static int64_t number_of(struct ctl *ctl, const char *name)
 {
-	_Alignas(max_align_t) char field[32];
+	_Alignas(max_align_t) char field[32] = { 0 };
 	const struct conf_param *p = house_param(str_from(name));
 	int64_t value;
 

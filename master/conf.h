@@ -9,6 +9,7 @@
 	CONF(daemon_directory, folder, TAYORI_DAEMONS, "1", "", "Where the daemons' programs are; by default where they were installed.") \
 	CONF(control_directory, folder, "/run/tayori", "1", "", "Sockets of this instance: for the commands, and those of unix services.") \
 	CONF(inet_interfaces, text, "all", "1", "", "Addresses on which services listen that name only a port: all, loopback-only, or a list.") \
+	CONF(inet_protocols, choice, "all", "all|ipv4|ipv6", "", "Which kinds of addresses are listened on, and used towards others.") \
 	CONF_SETGID_GROUP(CONF)                                                                                        \
 	CONF(service_throttle_time, time, "60s", "1s", "1h", "A service that keeps dying is started no more often than this; the pause grows up to it.") \
 	CONF(certificate_check_interval, time, "1m", "0", "1d", "How often certificates and keys are looked at on disk; renewed ones are taken up and no session ends. 0: only by a reload.") \

@@ -15,7 +15,7 @@ void listeners_close(struct listeners *l)
 	free(l);
 }
 
-static bool open_interfaces(struct str interfaces, const char *port, struct listeners *out, struct err *err)
+static bool open_interfaces(struct str interfaces, int family, const char *port, struct listeners *out, struct err *err)
 {
 	struct str item;
 	bool ok = true;
@@ -24,12 +24,12 @@ static bool open_interfaces(struct str interfaces, const char *port, struct list
 		char host[256];
 		snprintf(host, sizeof(host), "%.*s", STR_ARG(item));
 		bool all = str_eq(item, STR("all")), loopback = str_eq(item, STR("loopback-only"));
-		ok = listen_tcp(all ? NULL : loopback ? "localhost" : host, port, out->fds, LISTEN_MAX, &out->n, err);
+		ok = listen_tcp(all ? NULL : loopback ? "localhost" : host, port, family, out->fds, LISTEN_MAX, &out->n, err);
 	}
 	return ok;
 }
 
-static bool open_inet(struct str address, struct str interfaces, struct listeners *out, struct err *err)
+static bool open_inet(struct str address, struct str interfaces, int family, struct listeners *out, struct err *err)
 {
 	ptrdiff_t colon = str_rfind(address, ':');
 	struct str port = str_skip(address, colon < 0 ? 0 : (size_t)colon + 1);
@@ -41,15 +41,15 @@ static bool open_inet(struct str address, struct str interfaces, struct listener
 	snprintf(port_text, sizeof(port_text), "%.*s", STR_ARG(port));
 	snprintf(host_text, sizeof(host_text), "%.*s", STR_ARG(host));
 	if (host.n == 0)
-		return open_interfaces(interfaces, port_text, out, err);
-	return listen_tcp(host_text, port_text, out->fds, LISTEN_MAX, &out->n, err);
+		return open_interfaces(interfaces, family, port_text, out, err);
+	return listen_tcp(host_text, port_text, AF_UNSPEC, out->fds, LISTEN_MAX, &out->n, err);
 }
 
-static bool open_all(const struct config_service *s, struct str interfaces, int public_folder, struct listeners *l,
+static bool open_all(const struct config_service *s, struct str interfaces, int family, int public_folder, struct listeners *l,
 		     struct err *err)
 {
 	if (str_eq(s->type, STR("inet")))
-		return open_inet(s->address, interfaces, l, err);
+		return open_inet(s->address, interfaces, family, l, err);
 	if (s->type.n == 0)
 		return true;
 	l->fds[0] = listen_unix(public_folder, l->name, SOCK_STREAM, s->public_socket ? 0666 : 0600, err);
@@ -57,13 +57,14 @@ static bool open_all(const struct config_service *s, struct str interfaces, int 
 	return l->n == 1;
 }
 
-struct listeners *listeners_open(const struct config_service *s, struct str interfaces, int public_folder, struct err *err)
+struct listeners *listeners_open(const struct config_service *s, struct str interfaces, int family, int public_folder,
+				 struct err *err)
 {
 	struct listeners *l = calloc(1, sizeof(*l));
 
 	if (!l || !(l->name = strndup(s->name.p, s->name.n)))
 		panic("out of memory: listeners");
-	if (open_all(s, interfaces, public_folder, l, err))
+	if (open_all(s, interfaces, family, public_folder, l, err))
 		return l;
 	listeners_close(l);
 	return NULL;

@@ -15,8 +15,9 @@ struct listeners {
 	bool wanted; /* for the owner's own marks */
 };
 
-/* Binds all addresses of the service. NULL with err. */
-struct listeners *listeners_open(const struct config_service *s, struct str interfaces, int public_folder, struct err *err);
+/* Binds all addresses of the service; `family` counts for those that name only a port. NULL with err. */
+struct listeners *listeners_open(const struct config_service *s, struct str interfaces, int family, int public_folder,
+				 struct err *err);
 void listeners_close(struct listeners *l);
 
 #endif

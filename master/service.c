@@ -71,13 +71,15 @@ static const struct config_service *next_member(const struct config_service *hea
 
 bool service_listen(struct service *s, const struct config_service *facts, struct listeners **fresh, struct err *err)
 {
+	static const int families[] = { AF_UNSPEC, AF_INET, AF_INET6 }; /* as the choices of inet_protocols */
 	struct master *m = s->master;
+	int family = families[m->conf.inet_protocols];
 
 	*fresh = NULL;
 	for (const struct config_service *f = facts; f; f = next_member(facts, f)) {
 		if (f->type.n == 0 || find_listeners(s->listeners, f->name))
 			continue;
-		struct listeners *l = listeners_open(f, m->conf.inet_interfaces, m->public_folder, err);
+		struct listeners *l = listeners_open(f, m->conf.inet_interfaces, family, m->public_folder, err);
 		if (!l) {
 			close_all(*fresh);
 			*fresh = NULL;

@@ -14,7 +14,7 @@ enum { SMTP_PREFER_ANY, SMTP_PREFER_IPV4, SMTP_PREFER_IPV6 };
 	CONF(smtp_helo_name, text, "$myhostname", "1", "", "The name in EHLO and LHLO.")                                 \
 	CONF(smtp_port, count, "25", "1", "65535", "Where remote hosts listen, when the next hop names no port.")         \
 	CONF_UNIX_SOCKETS(CONF)                                                                                         \
-	CONF(smtp_inet_protocols, choice, "all", "all|ipv4|ipv6", "", "Which addresses are used.")                        \
+	CONF(smtp_inet_protocols, choice, "$inet_protocols", "all|ipv4|ipv6", "", "Which addresses are used.")                        \
 	CONF(smtp_address_preference, choice, "any", "any|ipv4|ipv6", "", "Which addresses of a host are tried first.")     \
 	CONF(smtp_mx_address_limit, count, "5", "1", "40", "Addresses that are tried in one attempt.")                    \
 	CONF(smtp_dns_time_limit, time, "10s", "1s", "5m", "The addresses of one next hop are looked for no longer than this.") \

@@ -389,6 +389,10 @@ void login_find(struct authd *a, struct channel *ch, uint32_t serial, const stru
 		answer_find(q, LOGIN_OK);
 	} else if (system_name(a, buf_str(&name))) {
 		find_system(q);
+	} else if (conf(a)->passwd_file.n == 0 && str_find(buf_str(&name), '@') > 0) {
+		/* nobody can log in, and who exists only lookupd's tables know: as with Postfix alone */
+		place_virtual(q, &(struct user){ .name = buf_str(&name) });
+		answer_find(q, LOGIN_OK);
 	} else {
 		answer_find(q, a->unread ? LOGIN_LATER : LOGIN_REFUSED);
 	}

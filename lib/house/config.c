@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "house/compat.h"
 #include "io/fd.h"
 #include "ipc/messages.h"
 #include "smtp/restrict.h"
@@ -80,6 +81,22 @@ static bool find_host_fact(struct reader *r, struct str name, struct str *value)
 	return false;
 }
 
+/* myorigin = /etc/mailname, as Debian has it. */
+static bool from_file(struct str name, struct str value)
+{
+	return str_eq(name, STR("myorigin")) && value.n > 0 && value.p[0] == '/';
+}
+
+static bool read_name(struct reader *r, struct str *value)
+{
+	scoped_buf struct buf line = { 0 };
+
+	if (!compat_first_line(*value, &line))
+		return false;
+	*value = arena_str(&r->c->arena, buf_str(&line));
+	return true;
+}
+
 static bool find_value(void *arg, struct str name, struct str *value)
 {
 	struct reader *r = arg;
@@ -90,21 +107,30 @@ static bool find_value(void *arg, struct str name, struct str *value)
 	if (given) {
 		((struct conf_assignment *)(uintptr_t)given)->used = true;
 		*value = given->value;
-		return true;
+		return !from_file(name, given->value) || read_name(r, value);
 	}
-	if (find_host_fact(r, name, value))
+	if (find_host_fact(r, name, value) || compat_value(r->c->main, name, value))
 		return true;
 	const struct conf_param *p = house_param(name);
 	*value = str_from(p ? p->preset : "");
-	return p != NULL;
+	return p != NULL || compat_fact(name, value);
 }
 
 static bool effective(struct reader *r, struct str name, struct buf *out, struct err *err)
 {
+	const struct conf_param *p = house_param(name);
 	struct str raw;
 
 	buf_reset(out);
-	return find_value(r, name, &raw) && conf_expand(raw, find_value, r, out, err);
+	if (!find_value(r, name, &raw))
+		return err_set(err, "it cannot be read: %s", strerror(errno));
+	if (!conf_expand(raw, find_value, r, out, err))
+		return false;
+	if (p && (p->type == CONF_tables || p->type == CONF_text))
+		compat_tables(out);
+	if (p && p->type == CONF_choice && str_ends(name, STR("inet_protocols")))
+		compat_protocols(out);
+	return true;
 }
 
 bool config_value(struct config *c, struct str name, struct buf *out, struct err *err)
@@ -276,6 +302,26 @@ static bool listens(const struct house_daemon *d)
 	return strcmp(d->name, "smtpd") == 0 || strcmp(d->name, "pop3d") == 0 || strcmp(d->name, "imapd") == 0;
 }
 
+/* Names that nobody knows, and those of Postfix. */
+static void check_name(struct reader *r, const struct conf_assignment *a, const char *file, size_t line, const char *before)
+{
+	bool known = house_param(a->name) != NULL;
+	scoped_buf struct buf told = { 0 };
+	char why[500];
+
+	if (compat_tell(r->c->main, a, known, &told)) {
+		snprintf(why, sizeof(why), "%s%.*s", before, STR_ARG(buf_str(&told)));
+		tell(r, false, file, line, why);
+		return;
+	}
+	if (known || a->used)
+		return;
+	const char *near = house_nearest(a->name);
+	snprintf(why, sizeof(why), "%s%.*s: no such parameter%s%s%s", before, STR_ARG(a->name), near ? "; did you mean " : "",
+		 near ? near : "", near ? "?" : "");
+	tell(r, false, file, line, why);
+}
+
 static void check_line(struct reader *r, const struct conf_service *line)
 {
 	char why[300];
@@ -291,12 +337,7 @@ static void check_line(struct reader *r, const struct conf_service *line)
 			tell(r, true, "master.cf", line->line, why);
 		}
 	for (const struct conf_assignment *o = line->options; o; o = o->next)
-		if (!house_param(o->name)) {
-			const char *near = house_nearest(o->name);
-			snprintf(why, sizeof(why), "-o %.*s: no such parameter%s%s%s", STR_ARG(o->name),
-				 near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-			tell(r, false, "master.cf", line->line, why);
-		}
+		check_name(r, o, "master.cf", line->line, "-o ");
 }
 
 static bool needed(struct config *c, const struct house_daemon *d)
@@ -378,12 +419,7 @@ static void check_names(struct reader *r)
 			tell(r, false, "main.cf", a->line, why);
 			continue;
 		}
-		if (house_param(a->name) || a->used)
-			continue;
-		const char *near = house_nearest(a->name);
-		snprintf(why, sizeof(why), "%.*s: no such parameter%s%s%s", STR_ARG(a->name), near ? "; did you mean " : "",
-			 near ? near : "", near ? "?" : "");
-		tell(r, false, "main.cf", a->line, why);
+		check_name(r, a, "main.cf", a->line, "");
 	}
 }
 

@@ -27,9 +27,9 @@ static int bind_one(const struct addrinfo *a)
 	return fd_take(&fd);
 }
 
-bool listen_tcp(const char *host, const char *port, int fds[], size_t most, size_t *n, struct err *err)
+bool listen_tcp(const char *host, const char *port, int family, int fds[], size_t most, size_t *n, struct err *err)
 {
-	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM }, *list;
+	struct addrinfo hints = { .ai_flags = AI_PASSIVE, .ai_family = family, .ai_socktype = SOCK_STREAM }, *list;
 	int bad = getaddrinfo(host, port, &hints, &list);
 	size_t before = *n;
 

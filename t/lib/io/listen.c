@@ -27,15 +27,16 @@ START_TEST(tcp)
 	size_t n = 0, n2 = 0;
 	char port[8];
 
-	ck_assert(!listen_tcp("no such host", "0", fds, 4, &n, &err) && n == 0);
-	ck_assert(!listen_tcp("127.0.0.1", "no-such-port", fds, 4, &n, &err) && n == 0);
-	ck_assert(!listen_tcp("192.0.2.1", "0", fds, 4, &n, &err) && n == 0); /* not of this machine */
-	ck_assert(listen_tcp("127.0.0.1", "0", fds, 4, &n, &err));
+	ck_assert(!listen_tcp("no such host", "0", AF_UNSPEC, fds, 4, &n, &err) && n == 0);
+	ck_assert(!listen_tcp("127.0.0.1", "no-such-port", AF_UNSPEC, fds, 4, &n, &err) && n == 0);
+	ck_assert(!listen_tcp("192.0.2.1", "0", AF_UNSPEC, fds, 4, &n, &err) && n == 0); /* not of this machine */
+	ck_assert(!listen_tcp("127.0.0.1", "0", AF_INET6, fds, 4, &n, &err) && n == 0);
+	ck_assert(listen_tcp("127.0.0.1", "0", AF_INET, fds, 4, &n, &err));
 	ck_assert_uint_eq(n, 1);
 	snprintf(port, sizeof(port), "%d", port_of(fds[0]));
-	ck_assert(!listen_tcp("127.0.0.1", port, more, 4, &n2, &err));
+	ck_assert(!listen_tcp("127.0.0.1", port, AF_UNSPEC, more, 4, &n2, &err));
 	ck_assert_ptr_nonnull(strstr(err.text, "cannot listen on 127.0.0.1:"));
-	ck_assert(!listen_tcp("127.0.0.1", "0", fds, 0, &n2, &err) && n2 == 0); /* no room */
+	ck_assert(!listen_tcp("127.0.0.1", "0", AF_UNSPEC, fds, 0, &n2, &err) && n2 == 0); /* no room */
 	fd_close(&fds[0]);
 }
 END_TEST

@@ -79,11 +79,7 @@ class Host:
             self.master.wait(60)
 
     def log(self):
-        try:
-            with open(f"{self.dir}/log/tayori.log", errors="replace") as f:
-                return f.read()
-        except OSError:
-            return ""
+        return suite.log_of(self.dir)
 
     def send(self, to, subject):
         with inside(self.ns), smtplib.SMTP("127.0.0.1", 25, timeout=60) as c:

@@ -59,6 +59,14 @@ def until(what, seconds=60, every=0.02):
         time.sleep(every)
 
 
+def log_of(folder):
+    try:
+        with open(f"{folder}/log/tayori.log", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
 class Instance:
     def __init__(self, main="", master="", virtual="", keep=False, start=True):
         """main, virtual: lines added to main.cf and the alias table; master: lines added to master.cf."""
@@ -117,11 +125,7 @@ class Instance:
         subprocess.run([f"{TOP}/etc/quickstart", "--dir", self.dir, "--stop"], capture_output=True, timeout=60)
 
     def log(self):
-        try:
-            with open(f"{self.dir}/log/tayori.log", errors="replace") as f:
-                return f.read()
-        except OSError:
-            return ""
+        return log_of(self.dir)
 
     def wait_log(self, pattern, seconds=60):
         return until(lambda: re.search(pattern, self.log()), seconds)

@@ -1,6 +1,7 @@
 /* The queue commands: listing, changing, reading. */
 #include <unistd.h>
 
+#include "base/time.h"
 #include "io/fd.h"
 #include "qmgr/bed/bed.h"
 
@@ -169,8 +170,13 @@ START_TEST(read_and_errors)
 	frame_send(bad, &queue_act_schema, false, 0, &(struct queue_act){ STR("delete"), STR("ALL") });
 	ck_assert_int_eq(read(bad, &(char){ 0 }, 1), 0);
 	ck_assert_uint_eq(bed_act(&b, "delete", id.text).count, 1);
-	frame_send(fd, &queue_read_schema, false, 1, &(struct queue_read){ queue_id_str(&id) });
-	bed_answer(&b, fd, &queue_content_schema, &c);
+	/* one that is at work goes when that is done */
+	for (int64_t end = clock_mono_ms() + 60000; c.ok && clock_mono_ms() < end;) {
+		frame_send(fd, &queue_read_schema, false, 1, &(struct queue_read){ queue_id_str(&id) });
+		bed_answer(&b, fd, &queue_content_schema, &c);
+		if (c.content >= 0)
+			close(c.content);
+	}
 	ck_assert(!c.ok && c.content < 0);
 	finish(&b);
 }

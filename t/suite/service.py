@@ -50,6 +50,25 @@ def test_notify():
             assert master.wait(60) == 0, name
 
 
+def test_powers_of_the_unit():
+    """With no more capabilities than the unit leaves, all daemons start, behind all their walls, and mail is delivered."""
+    need("setpriv")
+    if not ROOT:
+        raise suite.Skip("needs root")
+    with open(f"{TOP}/etc/tayori.service.in") as f:
+        powers = re.findall(r"CAP_(\w+)", "".join(row for row in f if row.startswith("CapabilityBoundingSet=")))
+    assert "SETUID" in powers and "SYS_ADMIN" not in powers and "NET_ADMIN" not in powers
+    with Instance(start=False) as t:
+        master = subprocess.Popen(["setpriv", "--bounding-set=-all," + ",".join("+" + p.lower() for p in powers), "--inh-caps=-all",
+                                   f"{BUILD}/libexec/master", "-c", f"{t.dir}/etc"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: t.ctl("tayori", "status", check=False).returncode == 0, 60, 0.1)
+        t.send("a@b.test", ["bob@example.test"], b"Subject: with few powers\r\n\r\n")
+        assert b"few powers" in t.fetch("bob", wait=1)[0]
+        assert "error:" not in t.log()
+        t.ctl("tayori", "stop")
+        assert master.wait(60) == 0
+
+
 def lines_of(path):
     with (gzip.open if path.endswith(".gz") else open)(path, "rt", errors="replace") as f:
         return f.read().splitlines()

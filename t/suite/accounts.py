@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Accounts of the host: mail for them by their own uid, logins by the shadow file and by PAM, through accountd."""
+import fcntl
 import os
 import pwd
 import shutil
@@ -20,6 +21,9 @@ class Accounts:
         if not suite.ROOT:
             raise Skip("accounts are made by root")
         need("useradd", "userdel", "chpasswd")
+        # the names are the host's: two runs at a time would take them from each other
+        self.turn = open("/run/lock/tayori-test-accounts", "w")
+        fcntl.flock(self.turn, fcntl.LOCK_EX)
         self.homes = tempfile.mkdtemp(prefix="tayori-homes-")
         os.chmod(self.homes, 0o755)
         self.remove()
@@ -36,6 +40,7 @@ class Accounts:
     def __exit__(self, *_):
         self.remove()
         shutil.rmtree(self.homes, ignore_errors=True)
+        self.turn.close()
 
 
 MAIN = "auth_system_users = yes\nmydestination = host.test\nmyorigin = host.test\nlocal_recipient_maps = unix:passwd.byname\n"

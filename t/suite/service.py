@@ -91,13 +91,22 @@ def test_logrotate():
         os.chmod(f"{t.dir}/log", 0o750)
         stop, sent = threading.Event(), []
 
+        def once():
+            with t.smtp_client() as c:
+                c.ehlo(f"client{len(sent)}.test")
+                c.mail(f"sender{len(sent)}@b.test")
+                c.rcpt(f"nobody{len(sent)}@example.test")
+                sent.append(len(sent))
+            time.sleep(0.001)  # so that logd keeps up
+
         def load():
             while not stop.is_set():
-                with t.smtp_client() as c:
-                    c.ehlo(f"client{len(sent)}.test")
-                    c.mail(f"sender{len(sent)}@b.test")
-                    c.rcpt(f"nobody{len(sent)}@example.test")
-                    sent.append(len(sent))
+                once()
+
+        def arrived():
+            once()
+            time.sleep(0.02)
+            return f"nobody{len(sent) - 1}@example.test" in t.log()
         writer = threading.Thread(target=load)
         writer.start()
         try:
@@ -113,13 +122,16 @@ def test_logrotate():
         finally:
             stop.set()
             writer.join(60)
-        until(lambda: f"nobody{len(sent) - 1}@example.test" in t.log(), 60)
+        until(arrived, 60)
         old = sorted(set(glob.glob(log + "*")) - {log})
         assert len(old) == 4 and [x.endswith(".gz") for x in old] == [True] * 3 + [False], old
         modes = {x: oct(os.stat(x).st_mode & 0o777) for x in old + [log]}
         assert set(modes.values()) == {"0o640"}, modes
         found = [n for path in old + [log] for line in lines_of(path) for n in re.findall(r"reject: RCPT .* to=<nobody(\d+)@", line)]
-        assert sorted(map(int, found)) == sent, (len(found), len(sent))
+        # a daemon waits for nobody: what logd could not take in time is counted, and nothing else is missing
+        lost = sum(int(n) for path in old + [log] for line in lines_of(path) for n in re.findall(r"warning: (\d+) lines were lost", line))
+        missing = set(sent) - set(map(int, found))
+        assert len(found) == len(set(found)) and len(missing) <= lost, (len(missing), lost)
 
 
 if __name__ == "__main__":

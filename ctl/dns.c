@@ -15,7 +15,14 @@
 #include "dns_inner.h"
 #include "resolver/resolver.h"
 
-enum { QUESTIONS_MOST = 100, ROUND_MS = 1000, CACHE_BYTES = 4 << 20, HOSTS_SHOWN = 20, ADDRESSES_SHOWN = 20, ALL_MOST_MS = 60000 };
+enum {
+	QUESTIONS_MOST = 100,
+	ROUND_MS = 1000,
+	CACHE_BYTES = 4 << 20,
+	HOSTS_SHOWN = 20,
+	ADDRESSES_SHOWN = 20,
+	ALL_MOST_MS = 60000
+};
 
 struct finder {
 	struct ctl *ctl;
@@ -90,7 +97,8 @@ static int begin(struct finder *f)
 
 	if (!ctl_load(ctl))
 		return EX_CONFIG;
-	struct resolver_facts facts = { ctl_value(ctl, "resolver_forward"), ctl_value(ctl, "resolver_trust_anchor_file"), CACHE_BYTES };
+	struct resolver_facts facts = { ctl_value(ctl, "resolver_forward"),
+					ctl_value(ctl, "resolver_trust_anchor_file"), CACHE_BYTES };
 	f->most_ms = number_of(ctl, "smtp_dns_time_limit");
 	f->until_ms = clock_mono_ms() + ALL_MOST_MS;
 	f->loop = loop_new();
@@ -235,8 +243,10 @@ static const char *why_first(struct finder *f, const struct exchange *x)
 		equals += json_integer_value(json_object_get(host, "preference")) == x->found[0].preference;
 	}
 	if (equals > 1)
-		return arena_printf(&f->arena, "one of %zu hosts with preference %u, by chance", equals, x->found[0].preference);
-	return arena_printf(&f->arena, "the host with the lowest preference that has an address (%u)", x->found[0].preference);
+		return arena_printf(&f->arena, "one of %zu hosts with preference %u, by chance", equals,
+				    x->found[0].preference);
+	return arena_printf(&f->arena, "the host with the lowest preference that has an address (%u)",
+			    x->found[0].preference);
 }
 
 static void tell_order(struct finder *f, const struct exchange *x)
@@ -262,11 +272,14 @@ static int search(struct finder *f, struct str domain)
 					     [EXCHANGE_NO_NAME] = "no such domain",
 					     [EXCHANGE_NULL_MX] = "takes no mail",
 					     [EXCHANGE_SELF] = "this host" };
-	int64_t protocols = number_of(f->ctl, "smtp_inet_protocols"), preferred = number_of(f->ctl, "smtp_address_preference");
+	int64_t protocols = number_of(f->ctl, "smtp_inet_protocols"),
+		preferred = number_of(f->ctl, "smtp_address_preference");
 	struct exchange_rules rules = { .mx = true,
 					.ipv4 = protocols != 2,
 					.ipv6 = protocols != 1,
-					.first = preferred == 2 ? 16 : preferred == 1 ? 4 : 0,
+					.first = preferred == 2	  ? 16
+						 : preferred == 1 ? 4
+								  : 0,
 					.myhostname = ctl_value(f->ctl, "myhostname"),
 					.most_ms = f->most_ms };
 	struct exchange_address *own = exchange_own(&rules.n_own);
@@ -282,7 +295,9 @@ static int search(struct finder *f, struct str domain)
 	tell_order(f, &s.exchange);
 	exchange_stop(&s.exchange);
 	free(own);
-	return s.result == EXCHANGE_OK || s.result == EXCHANGE_SELF ? 0 : s.result == EXCHANGE_LATER ? EX_TEMPFAIL : EX_NOHOST;
+	return s.result == EXCHANGE_OK || s.result == EXCHANGE_SELF ? 0
+	       : s.result == EXCHANGE_LATER			    ? EX_TEMPFAIL
+								    : EX_NOHOST;
 }
 
 static void finish(struct finder *f)
@@ -310,7 +325,10 @@ int tayori_dns(struct ctl *ctl, int argc, char **argv)
 		return ctl_fail(ctl, EX_USAGE, "usage: tayori dns DOMAIN [--json]");
 	struct str domain = str_from(argv[optind]);
 	if (!dns_name_ok(domain))
-		return ctl_fail(ctl, EX_DATAERR, "%.*s is no domain that could be asked about (names in other scripts are written as xn--...)", STR_ARG(domain));
+		return ctl_fail(
+			ctl, EX_DATAERR,
+			"%.*s is no domain that could be asked about (names in other scripts are written as xn--...)",
+			STR_ARG(domain));
 	int status = begin(&f);
 	if (status == 0) {
 		tell_mx(&f, domain);

@@ -17,7 +17,9 @@ static struct dict *open_table(struct ctl *ctl, struct str spec)
 	ptrdiff_t slash = str_rfind(path, '/');
 	bool file = path.n > 0 && path.p[0] == '/';
 	const char *name = file ? arena_str(arena, str_skip(path, (size_t)slash + 1)).p : NULL;
-	scoped_fd int folder = file ? open(slash ? arena_str(arena, str_head(path, (size_t)slash)).p : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	scoped_fd int folder = file ? open(slash ? arena_str(arena, str_head(path, (size_t)slash)).p : "/",
+					   O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+				    : -1;
 	struct dict *d = dict_open(spec, folder, name, STR(""), &err);
 
 	if (!d)
@@ -42,7 +44,8 @@ static bool find_transport(struct dict *d, struct str domain, struct buf *value)
 
 static void set_route(json_t *facts, const char *parameter, struct str way)
 {
-	json_object_set_new(facts, "route", json_pack("{s:s, s:o}", "parameter", parameter, "next_hop", json_stringn(way.p, way.n)));
+	json_object_set_new(facts, "route",
+			    json_pack("{s:s, s:o}", "parameter", parameter, "next_hop", json_stringn(way.p, way.n)));
 }
 
 void dns_tell_route(struct ctl *ctl, struct str domain, json_t *facts)
@@ -79,7 +82,9 @@ static void print_address(const json_t *row)
 	printf("        %-24s", word(row, "address"));
 	for (size_t i = 0; i < n; i++)
 		printf(" %s", json_string_value(json_array_get(names, i)));
-	printf(n == 0 ? " (no PTR: it has no name)\n" : json_is_true(json_object_get(row, "confirmed")) ? "\n" : " (PTR does not lead back)\n");
+	printf(n == 0						 ? " (no PTR: it has no name)\n"
+	       : json_is_true(json_object_get(row, "confirmed")) ? "\n"
+								 : " (PTR does not lead back)\n");
 }
 
 static void print_host(const json_t *host, bool implicit)
@@ -89,9 +94,11 @@ static void print_host(const json_t *host, bool implicit)
 	if (implicit)
 		printf("    no MX  %s", word(host, "name"));
 	else
-		printf("    MX %-3lld %s", (long long)json_integer_value(json_object_get(host, "preference")), word(host, "name"));
+		printf("    MX %-3lld %s", (long long)json_integer_value(json_object_get(host, "preference")),
+		       word(host, "name"));
 	if (word(host, "alias_of")[0])
-		printf(" (an alias of %s%s)", word(host, "alias_of"), implicit ? "" : ", which RFC 5321 forbids for an MX");
+		printf(" (an alias of %s%s)", word(host, "alias_of"),
+		       implicit ? "" : ", which RFC 5321 forbids for an MX");
 	if (json_integer_value(json_object_get(host, "tlsa")) > 0)
 		printf(" (TLSA)");
 	printf("\n");
@@ -103,9 +110,12 @@ static void print_host(const json_t *host, bool implicit)
 
 void dns_print(const json_t *facts)
 {
-	const json_t *hosts = json_object_get(facts, "hosts"), *first = json_array_get(json_object_get(facts, "order"), 0), *route = json_object_get(facts, "route");
+	const json_t *hosts = json_object_get(facts, "hosts"),
+		     *first = json_array_get(json_object_get(facts, "order"), 0),
+		     *route = json_object_get(facts, "route");
 
-	printf("%s%s%s%s\n", word(facts, "domain"), word(facts, "alias_of")[0] ? ", an alias of " : "", word(facts, "alias_of"),
+	printf("%s%s%s%s\n", word(facts, "domain"), word(facts, "alias_of")[0] ? ", an alias of " : "",
+	       word(facts, "alias_of"),
 	       json_is_true(json_object_get(facts, "dnssec")) ? ", validated by DNSSEC" : ", not validated by DNSSEC");
 	for (size_t i = 0; i < json_array_size(hosts); i++)
 		print_host(json_array_get(hosts, i), json_is_true(json_object_get(facts, "implicit_mx")));

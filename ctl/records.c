@@ -13,9 +13,9 @@ static bool is_public4(const uint8_t a[4])
 	static const struct {
 		uint8_t net[4];
 		unsigned bits;
-	} others[] = { { { 0 }, 8 },	       { { 10 }, 8 },		{ { 100, 64 }, 10 },   { { 127 }, 8 },
-		       { { 169, 254 }, 16 },   { { 172, 16 }, 12 },	{ { 192, 0, 0 }, 24 }, { { 192, 0, 2 }, 24 },
-		       { { 192, 168 }, 16 },   { { 198, 18 }, 15 },	{ { 198, 51, 100 }, 24 }, { { 203, 0, 113 }, 24 },
+	} others[] = { { { 0 }, 8 },	     { { 10 }, 8 },	  { { 100, 64 }, 10 },	    { { 127 }, 8 },
+		       { { 169, 254 }, 16 }, { { 172, 16 }, 12 }, { { 192, 0, 0 }, 24 },    { { 192, 0, 2 }, 24 },
+		       { { 192, 168 }, 16 }, { { 198, 18 }, 15 }, { { 198, 51, 100 }, 24 }, { { 203, 0, 113 }, 24 },
 		       { { 224 }, 3 } };
 	uint32_t addr = (uint32_t)a[0] << 24 | (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3];
 
@@ -66,9 +66,12 @@ static void print_address(FILE *out, struct str host, uint8_t octets)
 	struct exchange_address a;
 	char text[INET6_ADDRSTRLEN];
 
-	bool found = find_address(octets, &a) && inet_ntop(octets == 4 ? AF_INET : AF_INET6, a.octets, text, sizeof(text));
+	bool found =
+		find_address(octets, &a) && inet_ntop(octets == 4 ? AF_INET : AF_INET6, a.octets, text, sizeof(text));
 	row(out, named(&name, "", host), octets == 4 ? "A" : "AAAA",
-	    found ? text : octets == 4 ? "192.0.2.1 ; write this host's public IPv4 address here" : "2001:db8::1 ; and its IPv6 address, or leave the row out");
+	    found	  ? text
+	    : octets == 4 ? "192.0.2.1 ; write this host's public IPv4 address here"
+			  : "2001:db8::1 ; and its IPv6 address, or leave the row out");
 	if (!found)
 		return;
 	dns_reverse_name(str_of(a.octets, octets), &reverse);
@@ -87,13 +90,17 @@ void records_print(FILE *out, struct str domain, struct str host)
 {
 	scoped_buf struct buf name = { 0 }, value = { 0 };
 
-	fprintf(out, "; Mail for %.*s comes to this host, whose name leads to its address and back: many refuse mail otherwise.\n", STR_ARG(domain));
+	fprintf(out,
+		"; Mail for %.*s comes to this host, whose name leads to its address and back: many refuse mail "
+		"otherwise.\n",
+		STR_ARG(domain));
 	buf_addf(&value, "10 %.*s.", STR_ARG(host));
 	row(out, named(&name, "", domain), "MX", buf_cstr(&value));
 	print_address(out, host, 4);
 	print_address(out, host, 16);
-	fprintf(out, "; No other host sends mail for the domain (SPF); what others think of its mail is reported (DMARC).\n"
-		     "; p=quarantine or p=reject when the reports show nothing strange.\n");
+	fprintf(out,
+		"; No other host sends mail for the domain (SPF); what others think of its mail is reported (DMARC).\n"
+		"; p=quarantine or p=reject when the reports show nothing strange.\n");
 	row(out, named(&name, "", domain), "TXT", "\"v=spf1 mx -all\"");
 	if (!str_ieq(domain, host))
 		row(out, named(&name, "", host), "TXT", "\"v=spf1 a -all\"");

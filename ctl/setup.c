@@ -39,7 +39,9 @@ struct setup {
 
 static int usage(const struct ctl *ctl)
 {
-	return ctl_fail(ctl, EX_USAGE, "usage: tayori setup DOMAIN [--hostname NAME] [--user NAME] [--password-stdin] [--yes] [--dir FOLDER]");
+	return ctl_fail(
+		ctl, EX_USAGE,
+		"usage: tayori setup DOMAIN [--hostname NAME] [--user NAME] [--password-stdin] [--yes] [--dir FOLDER]");
 }
 
 /* ---- questions ---- */
@@ -90,7 +92,9 @@ static int take_facts(struct setup *s)
 	struct ctl *ctl = s->ctl;
 
 	if (!good_domain(s->domain))
-		return ctl_fail(ctl, EX_DATAERR, "%.*s is no domain such as example.org (names in other scripts are written as xn--...)", STR_ARG(s->domain));
+		return ctl_fail(ctl, EX_DATAERR,
+				"%.*s is no domain such as example.org (names in other scripts are written as xn--...)",
+				STR_ARG(s->domain));
 	if (s->host.n == 0)
 		s->host = guess_host(s);
 	else
@@ -98,14 +102,16 @@ static int take_facts(struct setup *s)
 	if (s->asks)
 		s->host = lower(s, ask(s, "Name of this host, as the DNS has it", s->host));
 	if (!good_domain(s->host))
-		return ctl_fail(ctl, EX_DATAERR, "%.*s is no full name of a host such as mail.%.*s", STR_ARG(s->host), STR_ARG(s->domain));
+		return ctl_fail(ctl, EX_DATAERR, "%.*s is no full name of a host such as mail.%.*s", STR_ARG(s->host),
+				STR_ARG(s->domain));
 	return 0;
 }
 
 static int take_user(struct setup *s, bool asks)
 {
 	if (s->user.n == 0)
-		s->user = asks ? ask(s, "First user, who gets mail for postmaster too", STR("postmaster")) : STR("postmaster");
+		s->user = asks ? ask(s, "First user, who gets mail for postmaster too", STR("postmaster"))
+			       : STR("postmaster");
 	if (str_find(s->user, '@') < 0)
 		s->user = str_from(arena_printf(&s->arena, "%.*s@%.*s", STR_ARG(s->user), STR_ARG(s->domain)));
 	s->user = lower(s, s->user);
@@ -196,12 +202,16 @@ static int permit(struct setup *s, const struct file files[], size_t n)
 	if (names.n == 0 || s->yes)
 		return 0;
 	if (!isatty(STDIN_FILENO))
-		return ctl_fail(s->ctl, EX_CANTCREAT, "in %s there are already:%s; with --yes they are kept as NAME%s and new ones written", s->ctl->folder,
-				buf_cstr(&names), s->suffix);
-	const char *what = arena_printf(&s->arena, "In %s there are already:%s. Keep them as NAME%s and write new ones? yes or no", s->ctl->folder,
-					buf_cstr(&names), s->suffix);
+		return ctl_fail(s->ctl, EX_CANTCREAT,
+				"in %s there are already:%s; with --yes they are kept as NAME%s and new ones written",
+				s->ctl->folder, buf_cstr(&names), s->suffix);
+	const char *what =
+		arena_printf(&s->arena, "In %s there are already:%s. Keep them as NAME%s and write new ones? yes or no",
+			     s->ctl->folder, buf_cstr(&names), s->suffix);
 	struct str answer = ask(s, what, STR("no"));
-	return str_ieq(answer, STR("yes")) || str_ieq(answer, STR("y")) ? 0 : ctl_fail(s->ctl, EX_CANTCREAT, "nothing was changed");
+	return str_ieq(answer, STR("yes")) || str_ieq(answer, STR("y"))
+		       ? 0
+		       : ctl_fail(s->ctl, EX_CANTCREAT, "nothing was changed");
 }
 
 static int put(struct setup *s, int folder, const struct file *f, mode_t mode)
@@ -213,7 +223,8 @@ static int put(struct setup *s, int folder, const struct file *f, mode_t mode)
 	if (f->there) {
 		snprintf(old, sizeof(old), "%s%s", f->name, s->suffix);
 		if (linkat(folder, f->name, folder, old, 0) < 0)
-			return ctl_fail(s->ctl, EX_CANTCREAT, "%s/%s: it cannot be kept as %s: %m", s->ctl->folder, f->name, old);
+			return ctl_fail(s->ctl, EX_CANTCREAT, "%s/%s: it cannot be kept as %s: %m", s->ctl->folder,
+					f->name, old);
 		printf("%s/%s: the old one is kept as %s\n", s->ctl->folder, f->name, old);
 	}
 	if (fd_replace_file(folder, f->name, f->text, mode) < 0)
@@ -238,19 +249,23 @@ static int write_files(struct setup *s)
 
 static int write_certificate(struct setup *s)
 {
-	bool have_cert = faccessat(s->tls, "cert.pem", F_OK, 0) == 0, have_key = faccessat(s->tls, "key.pem", F_OK, 0) == 0;
+	bool have_cert = faccessat(s->tls, "cert.pem", F_OK, 0) == 0,
+	     have_key = faccessat(s->tls, "key.pem", F_OK, 0) == 0;
 	scoped_buf struct buf cert = { 0 }, key = { 0 };
 	struct err err = { 0 };
 
 	if (have_cert != have_key)
-		return ctl_fail(s->ctl, EX_DATAERR, "%s/tls: of cert.pem and key.pem only one is there: complete them, or move it away", s->ctl->folder);
+		return ctl_fail(s->ctl, EX_DATAERR,
+				"%s/tls: of cert.pem and key.pem only one is there: complete them, or move it away",
+				s->ctl->folder);
 	if (have_cert) {
 		printf("%s/tls: certificate and key are there and stay\n", s->ctl->folder);
 		return 0;
 	}
 	if (!tls_self_signed(arena_str(&s->arena, s->host).p, CERTIFICATE_DAYS, &cert, &key, &err))
 		return ctl_fail(s->ctl, EX_SOFTWARE, "%s", err.text);
-	bool ok = fd_replace_file(s->tls, "key.pem", buf_str(&key), 0600) == 0 && fd_replace_file(s->tls, "cert.pem", buf_str(&cert), 0644) == 0;
+	bool ok = fd_replace_file(s->tls, "key.pem", buf_str(&key), 0600) == 0 &&
+		  fd_replace_file(s->tls, "cert.pem", buf_str(&cert), 0644) == 0;
 	explicit_bzero(key.p, key.n);
 	return ok ? 0 : ctl_fail(s->ctl, EX_CANTCREAT, "%s/tls: %m", s->ctl->folder);
 }
@@ -284,7 +299,8 @@ static int write_user(struct setup *s)
 	if (there)
 		printf("User %.*s is there and stays as it is.\n", STR_ARG(s->user));
 	else if (shown.n > 0)
-		printf("User %.*s, password %s (shown this once; 'tayori user passwd' changes it)\n", STR_ARG(s->user), buf_cstr(&shown));
+		printf("User %.*s, password %s (shown this once; 'tayori user passwd' changes it)\n", STR_ARG(s->user),
+		       buf_cstr(&shown));
 	return 0;
 }
 
@@ -307,9 +323,12 @@ static int tell_rest(struct setup *s)
 		return ctl_fail(s->ctl, EX_CONFIG, "what was written is not in order");
 	if (geteuid() == 0 && missing_users())
 		printf("System users are missing: run etc/users (share/tayori/users) first.\n");
-	printf("Start it: %s%s\n", access("/run/systemd/system", F_OK) == 0 && !s->dir ? "systemctl enable --now tayori" : TAYORI_DAEMONS "/master -c ",
-	       access("/run/systemd/system", F_OK) == 0 && !s->dir ? "" : s->ctl->folder);
-	printf("The certificate in %s/tls signs itself unless you had one: put one of a public authority there when you have it; that is\n"
+	if (!s->dir && access("/run/systemd/system", F_OK) == 0)
+		printf("Start it: systemctl enable --now tayori\n");
+	else
+		printf("Start it: " TAYORI_DAEMONS "/master -c %s\n", s->ctl->folder);
+	printf("The certificate in %s/tls signs itself unless you had one: put one of a public authority there when "
+	       "you have it; that is\n"
 	       "noticed, and nobody is disconnected. Publish these records:\n\n",
 	       s->ctl->folder);
 	records_print(stdout, s->domain, s->host);

@@ -30,7 +30,10 @@ static const struct {
 
 static const struct {
 	const char *name, *value;
-} facts[] = { { "mail_name", "Tayori" }, { "mail_version", "" }, { "mail_spool_directory", "/var/mail" }, { "data_directory", "/var/lib/tayori" } };
+} facts[] = { { "mail_name", "Tayori" },
+	      { "mail_version", "" },
+	      { "mail_spool_directory", "/var/mail" },
+	      { "data_directory", "/var/lib/tayori" } };
 
 static bool is_listed(struct str name)
 {
@@ -105,14 +108,17 @@ bool compat_fact(struct str name, struct str *value)
 
 static bool begins_item(struct str whole, size_t at)
 {
-	return at == 0 || whole.p[at - 1] == ',' || whole.p[at - 1] == ' ' || whole.p[at - 1] == '\t' || whole.p[at - 1] == '{';
+	return at == 0 || whole.p[at - 1] == ',' || whole.p[at - 1] == ' ' || whole.p[at - 1] == '\t' ||
+	       whole.p[at - 1] == '{';
 }
 
 /* The octets to leave out at the item's begin, and what stands for them. */
 static size_t old_type(struct str item, const char **now)
 {
 	static const char *const types[] = { "hash:", "btree:", "dbm:", "proxy:" };
-	static const char *const behind_proxy[] = { "hash:", "btree:", "dbm:", "texthash:", "lmdb:", "unix:", "pcre:", "regexp:", "cidr:", "ldap:", "mysql:", "pgsql:", "sqlite:" };
+	static const char *const behind_proxy[] = { "hash:",  "btree:", "dbm:",	   "texthash:", "lmdb:",
+						    "unix:",  "pcre:",	"regexp:", "cidr:",	"ldap:",
+						    "mysql:", "pgsql:", "sqlite:" };
 
 	for (size_t i = 0; i < COUNT(types); i++) {
 		struct str rest = item;
@@ -198,7 +204,8 @@ static bool tell_alias(const struct conf_assignment *main, const struct conf_ass
 		if (both)
 			buf_addf(why, "%.*s: not used, since %s is given", STR_ARG(a->name), aliases[i].ours);
 		else
-			buf_addf(why, "%.*s: it is taken as %s = %.*s", STR_ARG(a->name), aliases[i].ours, STR_ARG(value));
+			buf_addf(why, "%.*s: it is taken as %s = %.*s", STR_ARG(a->name), aliases[i].ours,
+				 STR_ARG(value));
 		return true;
 	}
 	return false;
@@ -214,7 +221,9 @@ bool compat_tell(const struct conf_assignment *main, const struct conf_assignmen
 		return buf_addf(why, "%.*s: not known to Tayori, and without effect", STR_ARG(a->name));
 	buf_add(&value, a->value);
 	if (known && compat_tables(&value))
-		return buf_addf(why, "%.*s: read as %.*s: the text that postmap would compile, which needs no postmap (or use lmdb:)", STR_ARG(a->name),
-				STR_ARG(buf_str(&value)));
+		return buf_addf(why,
+				"%.*s: read as %.*s: the text that postmap would compile, which needs no postmap (or "
+				"use lmdb:)",
+				STR_ARG(a->name), STR_ARG(buf_str(&value)));
 	return false;
 }

@@ -54,7 +54,11 @@ static void question_free(struct question *q)
 
 static const char *why_failed(const struct engine_answer *a, unsigned rcode)
 {
-	static const char *const names[] = { [0] = "malformed answer", [1] = "FORMERR", [2] = "Host not found, try again", [4] = "NOTIMP", [5] = "REFUSED" };
+	static const char *const names[] = { [0] = "malformed answer",
+					     [1] = "FORMERR",
+					     [2] = "Host not found, try again",
+					     [4] = "NOTIMP",
+					     [5] = "REFUSED" };
 
 	if (a->bogus)
 		return "the answer is bogus (DNSSEC)";
@@ -115,7 +119,12 @@ void resolver_take(struct resolver *r, struct channel *ch, uint32_t serial, cons
 	}
 	struct question *q = calloc(1, sizeof(*q));
 	ASSERT(q);
-	*q = (struct question){ .next = r->questions, .prev = &r->questions, .resolver = r, .from = ch, .serial = serial, .type = m->type };
+	*q = (struct question){ .next = r->questions,
+				.prev = &r->questions,
+				.resolver = r,
+				.from = ch,
+				.serial = serial,
+				.type = m->type };
 	if (q->next)
 		q->next->prev = &q->next;
 	r->questions = q;
@@ -145,7 +154,8 @@ static const char *const *take_forwards(struct str value, struct arena *arena)
 	return list;
 }
 
-struct resolver *resolver_new(struct loop *loop, const struct resolver_facts *facts, struct err *anchor, struct err *err)
+struct resolver *resolver_new(struct loop *loop, const struct resolver_facts *facts, struct err *anchor,
+			      struct err *err)
 {
 	scoped_arena struct arena tmp = { 0 };
 	struct resolver *r = calloc(1, sizeof(*r));
@@ -160,7 +170,9 @@ struct resolver *resolver_new(struct loop *loop, const struct resolver_facts *fa
 		const char *name = arena_str(&tmp, facts->anchor_file).p;
 		FILE *f = fopen(name, "re");
 		if (!f)
-			err_errno(anchor, "resolver_trust_anchor_file %s: nothing is validated (Debian: package dns-root-data)", name);
+			err_errno(anchor,
+				  "resolver_trust_anchor_file %s: nothing is validated (Debian: package dns-root-data)",
+				  name);
 		else
 			fclose(f);
 		engine.anchor = f ? name : NULL;

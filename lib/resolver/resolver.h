@@ -21,7 +21,8 @@ struct resolver_facts {
  * Reads files and loads all that is loaded late: before the fence. `anchor`: a warning when nothing is validated, else
  * untouched. NULL with err.
  */
-struct resolver *resolver_new(struct loop *loop, const struct resolver_facts *facts, struct err *anchor, struct err *err);
+struct resolver *resolver_new(struct loop *loop, const struct resolver_facts *facts, struct err *anchor,
+			      struct err *err);
 
 /* A question of the channel's peer, which is answered later, or now when `most` are at work. A name that is none breaks the channel. */
 void resolver_take(struct resolver *r, struct channel *ch, uint32_t serial, const struct dns_ask *m, size_t most);

@@ -26,10 +26,13 @@ static bool fill(X509 *x, EVP_PKEY *key, const char *host, int days)
 	snprintf(san, sizeof(san), "DNS:%s", host);
 	/* a common name has 64 octets at most; who checks goes by the extension */
 	const char *common = strlen(host) <= 64 ? host : "mail";
-	return X509_set_version(x, X509_VERSION_3) && ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), random_u64() >> 1) &&
-	       X509_gmtime_adj(X509_getm_notBefore(x), -3600) && X509_gmtime_adj(X509_getm_notAfter(x), (long)days * 86400) &&
+	return X509_set_version(x, X509_VERSION_3) &&
+	       ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), random_u64() >> 1) &&
+	       X509_gmtime_adj(X509_getm_notBefore(x), -3600) &&
+	       X509_gmtime_adj(X509_getm_notAfter(x), (long)days * 86400) &&
 	       X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common, -1, -1, 0) &&
-	       X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) && add_extension(x, NID_subject_alt_name, san) &&
+	       X509_set_issuer_name(x, name) && X509_set_pubkey(x, key) &&
+	       add_extension(x, NID_subject_alt_name, san) &&
 	       add_extension(x, NID_basic_constraints, "critical,CA:FALSE") && X509_sign(x, key, EVP_sha256());
 }
 

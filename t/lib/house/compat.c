@@ -4,9 +4,22 @@
 
 START_TEST(names)
 {
-	static const char *const theirs[] = { "biff", "2bounce_notice_recipient", "virtual_uid_maps", "smtpd_relay_restrictions", "dovecot_destination_recipient_limit",
-					      "x-y_destination_rate_delay", "dovecot_time_limit" };
-	static const char *const nobodys[] = { "", "bif", "biff ", "biff append_dot_mydomain", "a_destination_x", "_", "destination_rate_delay", "smtpd", "x_limit" };
+	static const char *const theirs[] = { "biff",
+					      "2bounce_notice_recipient",
+					      "virtual_uid_maps",
+					      "smtpd_relay_restrictions",
+					      "dovecot_destination_recipient_limit",
+					      "x-y_destination_rate_delay",
+					      "dovecot_time_limit" };
+	static const char *const nobodys[] = { "",
+					       "bif",
+					       "biff ",
+					       "biff append_dot_mydomain",
+					       "a_destination_x",
+					       "_",
+					       "destination_rate_delay",
+					       "smtpd",
+					       "x_limit" };
 	char longest[5000];
 
 	for (size_t i = 0; i < COUNT(theirs); i++)
@@ -82,5 +95,5 @@ START_TEST(first_line)
 }
 END_TEST
 
-TEST_MAIN("compat", tcase_add_test(tc, names); tcase_add_loop_test(tc, types, 0, COUNT(tables)); tcase_add_test(tc, protocols);
-	  tcase_add_test(tc, first_line))
+TEST_MAIN("compat", tcase_add_test(tc, names); tcase_add_loop_test(tc, types, 0, COUNT(tables));
+	  tcase_add_test(tc, protocols); tcase_add_test(tc, first_line))

@@ -17,7 +17,8 @@ static int port_of(int fd)
 	socklen_t n = sizeof(at);
 
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&at, &n), 0);
-	return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port : ((struct sockaddr_in *)&at)->sin_port);
+	return ntohs(at.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&at)->sin6_port
+					      : ((struct sockaddr_in *)&at)->sin_port);
 }
 
 START_TEST(tcp)
@@ -53,7 +54,8 @@ START_TEST(named)
 	ck_assert_int_ge(first, 0);
 	ck_assert_int_eq(fstatat(folder, "door", &st, 0), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0600);
-	int second = listen_unix(folder, "door", SOCK_STREAM, 0666, &err); /* takes the place of one that is left over */
+	int second =
+		listen_unix(folder, "door", SOCK_STREAM, 0666, &err); /* takes the place of one that is left over */
 	ck_assert_int_ge(second, 0);
 	ck_assert_int_eq(fstatat(folder, "door", &st, 0), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0666);

@@ -1,0 +1,1 @@
+tayori_fuzz(alias_list NEEDS mail)

@@ -8,6 +8,7 @@
 #include "ctl.h"
 #include "dict/dict.h"
 #include "io/fd.h"
+#include "mail/alias_list.h"
 
 /* "type:path" or a bare path of type lmdb, taken apart. */
 struct table_name {
@@ -222,7 +223,35 @@ int cmd_postmap(struct ctl *ctl, int argc, char **argv)
 	return status;
 }
 
-/* Compiles the lmdb tables of alias_maps. */
+/* What lookupd would defer mail for is told here, where somebody sees it. */
+static bool check_alias(void *arg, struct str key, struct str value)
+{
+	scoped_alias_list struct alias_list list = { .rest = value };
+	struct alias_item item;
+	size_t n = 0;
+
+	for (; alias_list_next(&list, &item); n++)
+		if (item.kind == ALIAS_BAD)
+			fprintf(stderr, "newaliases: %s: warning: %.*s: '%.*s' is no address, command, file or list\n",
+				(const char *)arg, STR_ARG(key), STR_ARG(item.text));
+	if (n == 0)
+		fprintf(stderr, "newaliases: %s: warning: %.*s: leads nowhere\n", (const char *)arg, STR_ARG(key));
+	return true;
+}
+
+static int compile_aliases(struct ctl *ctl, const char *name)
+{
+	int bad = compile(ctl, name);
+	struct dict *d = bad ? NULL : open_table(ctl, name);
+	struct err err = { 0 };
+
+	if (d && !dict_each(d, check_alias, (void *)(uintptr_t)name, &err))
+		bad = ctl_fail(ctl, EX_IOERR, "%s: %s", name, err.text);
+	dict_close(d);
+	return bad;
+}
+
+/* Compiles the lmdb tables of alias_database. */
 int cmd_newaliases(struct ctl *ctl, int argc, char **argv)
 {
 	int option, status = 0;
@@ -235,9 +264,11 @@ int cmd_newaliases(struct ctl *ctl, int argc, char **argv)
 	}
 	if (!ctl_load(ctl))
 		return EX_CONFIG;
-	maps = ctl_value(ctl, "alias_maps");
+	maps = ctl_value(ctl, "alias_database");
 	while (conf_list_next(&maps, &item)) {
-		int one = str_starts(item, STR("lmdb:")) ? compile(ctl, arena_str(&ctl->config.arena, item).p) : 0;
+		if (!str_starts(item, STR("lmdb:")))
+			continue;
+		int one = compile_aliases(ctl, arena_str(&ctl->config.arena, item).p);
 		status = one ? one : status;
 	}
 	return status;

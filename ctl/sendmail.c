@@ -229,6 +229,7 @@ static bool take_option(struct letter *l, int option, const char *arg)
 	case 'r': l->sender = strcmp(arg, "<>") == 0 ? "" : arg; return true;
 	case 'F': l->full_name = arg; return true;
 	case 'b': l->mode = arg[0]; return true;
+	case 'I': l->mode = 'i'; return true;
 	case 'q': l->mode = 'q'; return true;
 	case 'v': l->verbose = true; return true;
 	case 'C': l->ctl->folder = arg; return true;
@@ -302,11 +303,13 @@ int cmd_sendmail(struct ctl *ctl, int argc, char **argv)
 	struct letter l = { .ctl = ctl, .mode = 'm', .fd = -1 };
 	int option;
 
-	while ((option = getopt(argc, argv, "tif:r:F:b:q::vC:c:o:B:Gh:L:mN:nO:R:UV:X:")) != -1)
+	while ((option = getopt(argc, argv, "tif:r:F:b:q::vC:c:o:B:Gh:IL:mN:nO:R:UV:X:")) != -1)
 		if (!take_option(&l, option == 'c' ? 'C' : option, optarg ? optarg : ""))
 			return usage(ctl);
 	if (l.mode == 'p')
 		return optind = 1, cmd_mailq(ctl, 1, argv);
+	if (l.mode == 'i')
+		return optind = 1, cmd_newaliases(ctl, 1, argv);
 	if (l.mode == 'q')
 		return optind = 1, cmd_postqueue(ctl, 2, (char *[]){ argv[0], (char *)(uintptr_t) "-f", NULL });
 	if (l.mode != 'm' && l.mode != 's')

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "base/time.h"
+#include "forward/head.h"
 #include "io/fd.h"
 #include "ipc/channel.h"
-#include "mail/trace.h"
 #include "mbox/mbox.h"
 
 enum { CHUNK = 64 * 1024 };
@@ -17,11 +17,7 @@ static bool write_head(struct mbox_delivery *d, const struct deliver *m, enum mb
 {
 	scoped_buf struct buf head = { 0 };
 
-	if (!trace_return_path(m->sender, &head))
-		trace_return_path(STR(""), &head);
-	if (m->original.n > 0 && !str_ieq(m->original, m->recipient))
-		trace_original_to(m->original, &head);
-	trace_delivered_to(m->recipient, &head);
+	head_write(m, &head);
 	*r = mbox_write(d, buf_str(&head), err);
 	return *r == MBOX_OK;
 }
@@ -76,12 +72,14 @@ void job_deliver(const struct deliver *m, int home, const char *host, struct buf
 	buf_reset(text);
 	if (r == MBOX_OK) {
 		buf_add(text, STR("delivered to mailbox"));
-		*out = (struct delivered){ DELIVERY_DONE, STR("2.0.0"), buf_str(text) };
+		*out = (struct delivered){ .result = DELIVERY_DONE, .status = STR("2.0.0"), .text = buf_str(text) };
 		return;
 	}
 	buf_add(text, str_from(err.text[0] ? err.text : "cannot be delivered"));
 	/* Nothing here is the sender's fault or for ever: a folder that must be imported is, too, by its admin. */
-	*out = (struct delivered){ DELIVERY_DEFERRED, r == MBOX_FULL ? STR("4.2.2") : STR("4.3.0"), buf_str(text) };
+	*out = (struct delivered){ .result = DELIVERY_DEFERRED,
+				    .status = r == MBOX_FULL ? STR("4.2.2") : STR("4.3.0"),
+				    .text = buf_str(text) };
 }
 
 /* What its parent asked before it died, another parent's child may be doing: not both. From now on we die with it. */
@@ -92,25 +90,22 @@ static bool is_orphan(int parent)
 	return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
 }
 
-int job_loop(void *arg)
+int job_serve(int parent, int (*one)(void *arg, uint32_t serial, const struct deliver *m), void *arg)
 {
-	const struct job_place *place = arg;
-	scoped_buf struct buf frame = { 0 }, text = { 0 };
+	scoped_buf struct buf frame = { 0 };
 	struct frame_head head;
 	struct str payload;
 	struct deliver m;
 	int fds[IPC_FDS_MAX];
 	size_t n_fds;
-	scoped_fd int home = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	while (home >= 0 && frame_receive(place->parent, &frame, &head, &payload, fds, &n_fds) > 0) {
-		struct delivered result;
-		if (is_orphan(place->parent) || head.type != deliver_schema.type ||
+	while (frame_receive(parent, &frame, &head, &payload, fds, &n_fds) > 0) {
+		if (is_orphan(parent) || head.type != deliver_schema.type ||
 		    !ipc_decode(&deliver_schema, payload, fds, n_fds, &m))
 			return 1;
-		job_deliver(&m, home, place->host, &text, &result);
+		int rc = one(arg, head.serial, &m);
 		ipc_close_fds(&deliver_schema, &m);
-		if (frame_send(place->parent, &delivered_schema, true, head.serial, &result) < 0)
+		if (rc < 0)
 			return 1;
 	}
 	return 0;

@@ -5,6 +5,11 @@
 #include "recipient.h"
 #include "tool.h"
 
+static const struct local_conf *conf_of(const struct run *run)
+{
+	return run->conf;
+}
+
 static bool prepare(struct run *run, struct err *err)
 {
 	struct local *local = calloc(1, sizeof(*local));
@@ -13,7 +18,28 @@ static bool prepare(struct run *run, struct err *err)
 	ASSERT(local);
 	local->run = run;
 	run->state = local;
+	privs_find(&local->privs, conf_of(run)->default_privs);
 	return true;
+}
+
+static bool begin(struct run *run, struct err *err)
+{
+	const struct local *local = run->state;
+
+	(void)err;
+	if (!local->privs.name)
+		log_line(&run->log, LOG_ERROR, "error: default_privs: %.*s is no account, or root's: files and lists of aliases are not used",
+			 LOG_ARG(conf_of(run)->default_privs));
+	return true;
+}
+
+static void reloaded(struct run *run, const void *old)
+{
+	struct local *local = run->state;
+
+	(void)old;
+	privs_find(&local->privs, conf_of(run)->default_privs);
+	begin(run, NULL);
 }
 
 static struct run *the_run(struct channel *ch)
@@ -37,7 +63,7 @@ static void child_ended(struct run *run, pid_t pid, int status)
 		recipient_ended(run->state, pid);
 }
 
-static const char *const servers[] = { "authd", NULL };
+static const char *const servers[] = { "authd", "lookupd", NULL };
 static const struct ipc_handler from_qmgr[] = { { &deliver_schema, on_deliver } };
 static const struct daemon_client clients[] = { { "qmgr", from_qmgr, COUNT(from_qmgr), NULL, qmgr_left } };
 
@@ -50,6 +76,8 @@ static const struct daemon local = {
 	.clients = clients,
 	.n_clients = COUNT(clients),
 	.prepare = prepare,
+	.begin = begin,
+	.reloaded = reloaded,
 	.accept = tool_accept,
 	.child_ended = child_ended,
 };

@@ -4,11 +4,13 @@
 
 #include "base/hash.h"
 #include "conf.h"
+#include "forward/privs.h"
 #include "proc/daemon.h"
 
 struct local {
 	struct run *run;
-	struct table recipients; /* user -> struct recipient */
+	struct table recipients; /* by what they are for: see recipient.c */
+	struct privs privs;
 	size_t n_children;
 	struct tool *tools; /* tool.h */
 };

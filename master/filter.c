@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "io/fd.h"
 
@@ -212,6 +213,42 @@ static bool add_all(scmp_filter_ctx ctx, enum sandbox sandbox)
 	return ok;
 }
 
+/* No file gives its owner's rights to others, whatever makes it. */
+static bool deny_setuid_files(scmp_filter_ctx ctx)
+{
+	static const struct {
+		const char *name;
+		unsigned mode; /* which argument is the mode */
+	} makers[] = { { "chmod", 1 }, { "fchmod", 1 }, { "fchmodat", 2 }, { "open", 2 }, { "openat", 3 }, { "creat", 1 },
+		       { "mkdir", 1 }, { "mkdirat", 2 }, { "mknod", 1 }, { "mknodat", 2 } };
+	static const unsigned bits[] = { S_ISUID, S_ISGID };
+	bool ok = true;
+
+	for (size_t i = 0; i < COUNT(makers); i++)
+		for (size_t k = 0; k < COUNT(bits); k++)
+			ok &= add(ctx, SCMP_ACT_ERRNO(EPERM), makers[i].name,
+				  ARGS({ makers[i].mode, SCMP_CMP_MASKED_EQ, bits[k], bits[k] }));
+	return ok;
+}
+
+/* A user's command: no new powers, no namespaces (in which everybody is root), and it stays in its group, which ends as a whole. */
+static bool deny_command(scmp_filter_ctx ctx)
+{
+	static const char *const escapes[] = { "setsid", "setpgid", "chroot", "acct", "quotactl" };
+	static const unsigned long spaces[] = { CLONE_NEWUSER, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP };
+	/* their modes and flags lie behind a pointer; libraries fall back to the older calls. 452: fchmodat2 */
+	static const int hidden[] = { __NR_clone3, __NR_openat2, 452 };
+	bool ok = deny_setuid_files(ctx);
+
+	for (size_t i = 0; i < COUNT(escapes); i++)
+		ok &= add(ctx, SCMP_ACT_ERRNO(EPERM), escapes[i], 0, NULL);
+	for (size_t i = 0; i < COUNT(spaces); i++)
+		ok &= add(ctx, SCMP_ACT_ERRNO(EPERM), "clone", ARGS({ 0, SCMP_CMP_MASKED_EQ, spaces[i], spaces[i] }));
+	for (size_t i = 0; i < COUNT(hidden); i++)
+		ok &= seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(ENOSYS), hidden[i], 0, NULL) == 0;
+	return ok;
+}
+
 /* For libraries that nobody can foresee (PAM): all but what takes over the machine or other processes. */
 static bool deny_worst(scmp_filter_ctx ctx)
 {
@@ -225,7 +262,7 @@ static bool deny_worst(scmp_filter_ctx ctx)
 
 int filter_build(enum sandbox sandbox, struct err *err)
 {
-	bool open_minded = sandbox == SANDBOX_ACCOUNT;
+	bool open_minded = sandbox == SANDBOX_ACCOUNT || sandbox == SANDBOX_RUN || sandbox == SANDBOX_COMMAND;
 	scmp_filter_ctx ctx = seccomp_init(open_minded ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
 	scoped_fd int fd = memfd_create("filter", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
@@ -235,7 +272,10 @@ int filter_build(enum sandbox sandbox, struct err *err)
 	}
 	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	bool ok = (open_minded ? deny_worst(ctx) : add_all(ctx, sandbox)) && seccomp_export_bpf(ctx, fd) == 0;
+	bool ok = open_minded ? deny_worst(ctx) : add_all(ctx, sandbox);
+	if (sandbox == SANDBOX_COMMAND)
+		ok = ok && deny_command(ctx);
+	ok = ok && seccomp_export_bpf(ctx, fd) == 0;
 	seccomp_release(ctx);
 	/* Many processes hold it: whoever could write it would choose the walls of the next one. */
 	ok = ok && fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0;

@@ -9,6 +9,9 @@
 #include "io/fd.h"
 #include "ipc/messages.h"
 
+/* Of a daemon whose children run programs: its own children take less. */
+#define COMMANDS_MEMORY (4ull << 30)
+
 /* Who shall own a folder that we have to make for a daemon that writes into it. */
 static void make_folder(struct service *s, const char *path)
 {
@@ -95,17 +98,20 @@ bool tell_walls(struct service *s, struct err *err)
 {
 	struct master *m = s->master;
 	const struct house_daemon *d = s->facts->daemon;
-	bool parent = d->sandbox == SANDBOX_SPAWN || d->sandbox == SANDBOX_ACCOUNT; /* its children drop root */
+	enum sandbox children = d->sandbox == SANDBOX_SPAWN ? SANDBOX_MAILBOX
+				: d->sandbox == SANDBOX_RUN ? SANDBOX_COMMAND
+							    : SANDBOX_HELD; /* it has none */
+	bool parent = children || d->sandbox == SANDBOX_ACCOUNT; /* its children drop root */
 	bool paths = parent || d->sandbox == SANDBOX_DIAL; /* its business */
 	struct walls w = {
 		.drop = m->privileged,
 		.root = m->privileged && !paths ? m->empty_root : -1,
 		.filter = m->filters[d->sandbox],
-		.child_filter = d->sandbox == SANDBOX_SPAWN ? m->filters[SANDBOX_MAILBOX] : -1,
+		.child_filter = children ? m->filters[children] : -1,
 		.spawner = parent,
 		.network = d->sandbox == SANDBOX_NET,
 		.landlock = m->conf.landlock_enable,
-		.memory_bytes = (uint64_t)m->conf.service_memory_limit,
+		.memory_bytes = d->sandbox == SANDBOX_RUN ? COMMANDS_MEMORY : (uint64_t)m->conf.service_memory_limit,
 		.descriptors = (uint32_t)m->conf.service_descriptor_limit,
 	};
 

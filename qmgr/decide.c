@@ -5,7 +5,7 @@
 static const struct str transports[] = { STR("local"), STR("virtual"), STR("relay"), STR("lmtp"), STR("smtp") };
 enum { OUTSIDE = 4 }; /* from here on: to anywhere */
 
-static bool address_ok(struct str s)
+bool decide_address_ok(struct str s)
 {
 	if (s.n > ADDRESS_MAX)
 		return false;
@@ -21,7 +21,7 @@ static bool recipients_ok(const struct strs *list)
 	size_t at = 0;
 
 	while (strs_next(list, &at, &s))
-		if (s.n == 0 || !address_ok(s))
+		if (s.n == 0 || !decide_address_ok(s))
 			return false;
 	return list->n > 0 && list->n <= ENV_RECIPIENTS_MAX;
 }
@@ -33,7 +33,7 @@ bool decide_content_ok(struct str bytes)
 
 struct reply decide_commit(const struct commit *m, const struct qmgr_conf *conf)
 {
-	if (!address_ok(m->sender) || !recipients_ok(&m->recipients))
+	if (!decide_address_ok(m->sender) || !recipients_ok(&m->recipients))
 		return REPLY(451, 4, 3, 0, "Malformed envelope");
 	if (m->client_name.n > ADDRESS_MAX || m->client_address.n > ADDRESS_MAX || m->login.n > ADDRESS_MAX)
 		return REPLY(451, 4, 3, 0, "Malformed client");
@@ -118,14 +118,7 @@ bool decide_warn(const struct env *env, int64_t now_us, const struct qmgr_conf *
 
 bool decide_tell_postmaster(struct str service, const struct qmgr_conf *conf)
 {
-	struct str rest = conf->notify_classes, item;
-
-	if (str_eq(service, STR("double-bounce")))
-		return false;
-	while (conf_list_next(&rest, &item))
-		if (str_eq(item, STR("2bounce")))
-			return true;
-	return false;
+	return !str_eq(service, STR("double-bounce")) && conf_list_has(conf->notify_classes, STR("2bounce"));
 }
 
 struct str decide_status(enum env_state state, struct str status)
@@ -145,15 +138,29 @@ struct str decide_status(enum env_state state, struct str status)
 
 bool decide_deferred(struct str transport, const struct qmgr_conf *conf)
 {
-	struct str rest = conf->defer_transports, item;
-
-	while (conf_list_next(&rest, &item))
-		if (str_eq(item, transport))
-			return true;
-	return false;
+	return conf_list_has(conf->defer_transports, transport);
 }
 
 bool decide_is_local(struct str transport)
 {
 	return str_eq(transport, transports[0]) || str_eq(transport, transports[1]);
+}
+
+struct str decide_target(const struct env_recipient *r)
+{
+	bool target = str_eq(r->transport, transports[0]) && r->nexthop.n > 0 && memchr("|/:\\", r->nexthop.p[0], 4);
+
+	return target ? r->nexthop : (struct str){ 0 };
+}
+
+bool decide_is_command(const struct env_recipient *r)
+{
+	return str_starts(decide_target(r), STR("|"));
+}
+
+bool decide_repeats(const struct env_recipient *r)
+{
+	struct str target = decide_target(r);
+
+	return decide_is_local(r->transport) && (target.n == 0 || target.p[0] == '\\');
 }

@@ -7,7 +7,10 @@
 #include "queue/queue.h"
 #include "smtp/reply.h"
 
-enum { ADDRESS_MAX = 320, HEAD_ROOM = 64 << 10 };
+enum { ADDRESS_MAX = 320, HEAD_ROOM = 64 << 10, FORWARD_MOST = 5000 /* items of a list */ };
+
+/* What an address in an envelope may look like: not too long, no control characters. */
+bool decide_address_ok(struct str s);
 
 /* Code 0: fine. Everything in `m` but the id, which is the channel's business. */
 struct reply decide_commit(const struct commit *m, const struct qmgr_conf *conf);
@@ -38,5 +41,11 @@ struct str decide_status(enum env_state state, struct str status);
 bool decide_deferred(struct str transport, const struct qmgr_conf *conf);
 /* Does local have it? All others have smtp. */
 bool decide_is_local(struct str transport);
+/* What local is to do instead of a delivery into a mailbox with its .forward: see ROUTE_PARTS. Else empty. */
+struct str decide_target(const struct env_recipient *r);
+/* commandd has it. */
+bool decide_is_command(const struct env_recipient *r);
+/* May its delivery be tried again without harm when nobody knows whether it was done? */
+bool decide_repeats(const struct env_recipient *r);
 
 #endif

@@ -1,6 +1,7 @@
 /* The side that delivers: jobs for local, which has the mailboxes. */
 #include <errno.h>
 
+#include "decide.h"
 #include "qmgr.h"
 
 static void over(struct job *job, bool lost)
@@ -19,8 +20,12 @@ static void delivered(void *arg, enum call_result result, void *message)
 	struct job *job = arg;
 	const struct delivered *m = message;
 
-	if (result != CALL_OK || m->result > DELIVERY_FAILED) {
+	if (result != CALL_OK || m->result > DELIVERY_EXPANDED) {
 		over(job, true);
+		return;
+	}
+	if (m->result == DELIVERY_EXPANDED) {
+		forward_start(job, m);
 		return;
 	}
 	static const enum env_state states[] = { [DELIVERY_UNKNOWN] = ENV_DEFERRED,
@@ -46,6 +51,9 @@ void local_deliver(struct job *job)
 		.sender = w->env.sender,
 		.recipient = r->address,
 		.original = r->original,
+		.target = decide_target(r),
+		.client_name = w->env.client_name,
+		.client_address = w->env.client_address,
 		.arrival_us = w->env.arrival_us,
 		.size = w->env.content_size,
 		.again = w->entry->again,
@@ -56,7 +64,7 @@ void local_deliver(struct job *job)
 		w->content = queue_open_content(&q->queue, &w->env.id);
 	m.content = w->content;
 	if (w->content >= 0) {
-		channel_call(run_server(q->run, "local"), &deliver_schema, &m, &delivered_schema,
+		channel_call(run_server(q->run, decide_is_command(r) ? "commandd" : "local"), &deliver_schema, &m, &delivered_schema,
 			     qmgr_conf(q)->qmgr_delivery_timeout, &job->call, delivered, job);
 		return;
 	}

@@ -103,7 +103,7 @@ static void drain(struct run *run)
 	qmgr_check_drained(q);
 }
 
-static const char *const servers[] = { "lookupd", "local", "smtp", NULL };
+static const char *const servers[] = { "lookupd", "local", "commandd", "smtp", NULL };
 
 int main(int argc, char **argv)
 {

@@ -60,6 +60,8 @@ struct work {
 	struct env env;
 	int content;	      /* read-only, while jobs run; else -1 */
 	uint32_t next;	      /* recipients before this one had their turn */
+	uint32_t durable;     /* recipients before this one are on disk: others have no turn yet */
+	uint32_t staged;      /* those that the flush under way makes so */
 	struct job_list jobs; /* waiting and running */
 	size_t n_jobs, n_running;
 	uint32_t unflushed; /* results of jobs in `records` */
@@ -144,6 +146,11 @@ void entry_rest(struct qmgr *q, struct entry *e);
 void work_settle(struct work *w);
 /* What came of recipient `number`, in memory, log and the next note. `relay`: who said so, for the log. */
 void work_result(struct work *w, uint32_t number, enum env_state state, struct str relay, struct str status, struct str text);
+/*
+ * Others stand for recipient `number` from now on (none: they were there already), and have their turn when that is durable. False, and
+ * nothing is changed: there would be too many.
+ */
+bool work_replaced(struct work *w, uint32_t number, const struct env_recipient *fresh, uint32_t n);
 /* A job that waits will not run now: its recipients are deferred. */
 void work_job_refused(struct job *job, const char *why);
 /* A job is over, without a result when `lost`. Its dest must have been told (schedule_job_over). */
@@ -157,6 +164,12 @@ void work_returned(struct work *w, bool ok);
 /* ---- local.c, smtp.c: those who deliver ---- */
 void local_deliver(struct job *job);
 void smtp_deliver(struct job *job);
+
+/* ---- forward.c: what local says a .forward file or a list leads to ---- */
+
+/* The recipients of `targets` take the place of the job's; then the job is over. */
+struct delivered;
+void forward_start(struct job *job, const struct delivered *m);
 
 /* ---- returns.c: what failed, or is late, is told to its sender ---- */
 void returns_start(struct work *w, enum bounce_kind kind);

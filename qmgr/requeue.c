@@ -72,7 +72,7 @@ static void routed(struct routing *routing, const struct reply *why)
 		over(r, false);
 		return;
 	}
-	uint32_t n = routing_take(routing, &fresh);
+	uint32_t n = routing_take(routing, &fresh, NULL);
 	if (!stage(r, e, fresh, n)) {
 		over(r, false);
 		return;

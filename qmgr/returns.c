@@ -20,7 +20,7 @@ static void returned(void *arg, const struct intake *in, const struct reply *r)
 	enum bounce_kind kind = w->warning ? BOUNCE_DELAYED : w->env.sender.n ? BOUNCE_FAILED : BOUNCE_DOUBLE;
 
 	if (r->code == 250)
-		log_line(log, LOG_NOTICE, "%s: %s: %s", id, words[kind], in->flush.write.id.text);
+		log_line(log, LOG_NOTICE, "%s: %s: %s", id, words[kind], in->id.text);
 	else if (r->code >= 500)
 		log_line(log, LOG_WARNING, "warning: %s: the sender <%.*s> cannot be told: %s", id,
 			 LOG_ARG(w->env.sender), r->text);

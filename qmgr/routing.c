@@ -9,8 +9,9 @@ enum { CHUNK_BYTES = 8 << 10 };
 static bool take_route(struct routing *r, const struct strs *routes, size_t *at, struct reply *why)
 {
 	struct env_recipient rcpt = { 0 };
+	struct str sender;
 	struct str *const parts[ROUTE_PARTS] = { &rcpt.address, &rcpt.original, &rcpt.transport, &rcpt.nexthop,
-						 &rcpt.user };
+						 &rcpt.user,	&sender };
 	scoped_buf struct buf key = { 0 };
 
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
@@ -22,11 +23,13 @@ static bool take_route(struct routing *r, const struct strs *routes, size_t *at,
 	if (why->code)
 		return false;
 	addr_key(rcpt.address, &key);
+	buf_addc(&key, '\0');
+	buf_add(&key, decide_target(&rcpt));
 	if (table_set(&r->seen, buf_str(&key), r))
 		return true;
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
 		*parts[i] = arena_str(r->arena, *parts[i]);
-	return buf_add(&r->found, str_of(&rcpt, sizeof(rcpt)));
+	return buf_add(&r->found, str_of(&rcpt, sizeof(rcpt))) && buf_add(&r->senders, str_of(&sender, sizeof(sender)));
 }
 
 static bool take_routes(struct routing *r, const struct strs *routes, struct reply *why)
@@ -95,13 +98,22 @@ void routing_start(struct routing *r)
 	ask(r, &list);
 }
 
-uint32_t routing_take(struct routing *r, struct env_recipient **out)
+static void *to_arena(struct routing *r, struct buf *b)
+{
+	void *copy = arena_alloc(r->arena, b->n);
+
+	memcpy(copy, b->p, b->n);
+	buf_free(b);
+	return copy;
+}
+
+uint32_t routing_take(struct routing *r, struct env_recipient **out, struct str **senders)
 {
 	uint32_t n = (uint32_t)(r->found.n / sizeof(struct env_recipient));
 
-	*out = arena_alloc(r->arena, r->found.n);
-	memcpy(*out, r->found.p, r->found.n);
-	buf_free(&r->found);
+	*out = to_arena(r, &r->found);
+	if (senders)
+		*senders = to_arena(r, &r->senders);
 	return n;
 }
 
@@ -110,4 +122,5 @@ void routing_cancel(struct routing *r)
 	call_cancel(&r->call);
 	table_free(&r->seen);
 	buf_free(&r->found);
+	buf_free(&r->senders);
 }

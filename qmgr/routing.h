@@ -17,14 +17,18 @@ struct routing {
 	size_t asked;	   /* where the chunk in question begins */
 	bool again;	   /* it is asked a second time */
 	struct buf found;  /* struct env_recipient, one behind the other */
-	struct table seen; /* their addresses: each chunk's answer knows nothing of the others */
+	struct buf senders; /* struct str: who is the sender for each */
+	struct table seen; /* their addresses and targets: each chunk's answer knows nothing of the others */
 	struct call call;
 };
 
 /* `done` is not called from here. */
 void routing_start(struct routing *r);
-/* The recipients, in the arena, at least one; their number. */
-uint32_t routing_take(struct routing *r, struct env_recipient **out);
+/*
+ * The recipients, in the arena, at least one; their number. `senders`, may be NULL: for each the sender that the message
+ * has for it.
+ */
+uint32_t routing_take(struct routing *r, struct env_recipient **out, struct str **senders);
 void routing_cancel(struct routing *r);
 
 #endif

@@ -40,6 +40,11 @@ static void make_key(const struct env_recipient *r, enum kind kind, struct buf *
 	buf_addc(key, ':');
 	for (size_t i = 0; i < name.n; i++)
 		buf_addc(key, kind == KIND_LOCAL ? name.p[i] : ascii_lower(name.p[i]));
+	/* all commands of aliases have one user */
+	if (kind == KIND_LOCAL && decide_target(r).n > 1) {
+		buf_addc(key, '\0');
+		buf_add(key, r->nexthop);
+	}
 }
 
 struct dest *schedule_dest(struct qmgr *q, const struct env_recipient *r)

@@ -130,6 +130,8 @@ static void noted(struct flush *f, int error)
 	struct work *w = (struct work *)((char *)f - offsetof(struct work, flush));
 
 	w->busy = false;
+	if (!error)
+		w->durable = w->staged;
 	if (error)
 		note_failed(w, error);
 	else if (f->write.env_bytes > REWRITE_BYTES && queue_rewrite(&w->qmgr->queue, &w->env.id) < 0)
@@ -149,6 +151,7 @@ static void note(struct work *w)
 		return;
 	}
 	w->busy = true;
+	w->staged = w->env.n;
 	w->flush.done = noted;
 	flusher_add(&w->qmgr->flusher, &w->flush);
 }
@@ -164,12 +167,12 @@ static void set_state(struct work *w, uint32_t number, enum env_state state, str
 	env_put_result(&w->env.id, number, state, r->at_us, r->status, r->text, &w->records);
 }
 
-void work_result(struct work *w, uint32_t number, enum env_state state, struct str relay, struct str status, struct str text)
+static void tell(struct work *w, uint32_t number, enum env_state state, struct str relay)
 {
 	const struct env_recipient *r = &w->env.recipients[number];
-	const char *word = state == ENV_DELIVERED ? "sent" : state == ENV_DEFERRED ? "deferred" : "bounced";
-
-	set_state(w, number, state, status, text);
+	const char *word = state == ENV_DELIVERED || state == ENV_REPLACED ? "sent" :
+			   state == ENV_DEFERRED			   ? "deferred" :
+									     "bounced";
 	char original[LOG_VALUE_MAX + sizeof(WORDS_ORIG_TO)] = "";
 
 	if (!str_ieq(r->address, r->original))
@@ -177,6 +180,34 @@ void work_result(struct work *w, uint32_t number, enum env_state state, struct s
 	log_line(&w->qmgr->run->log, LOG_NOTICE, WORDS_DELIVERY, STR_ARG(queue_id_str(&w->env.id)), LOG_ARG(r->address),
 		 original, LOG_ARG(relay),
 		 (double)(r->at_us - w->env.arrival_us) / 1e6, STR_ARG(r->status), word, LOG_ARG(r->text));
+}
+
+void work_result(struct work *w, uint32_t number, enum env_state state, struct str relay, struct str status, struct str text)
+{
+	set_state(w, number, state, status, text);
+	tell(w, number, state, relay);
+}
+
+bool work_replaced(struct work *w, uint32_t number, const struct env_recipient *fresh, uint32_t n)
+{
+	struct env *env = &w->env;
+	struct env_recipient *all;
+
+	if (!env_put_replace(env, &number, 1, fresh, n, &w->records))
+		return false;
+	all = arena_alloc(&w->arena, (env->n + n) * sizeof(*all));
+	memcpy(all, env->recipients, env->n * sizeof(*all));
+	memcpy(all + env->n, fresh, n * sizeof(*all));
+	env->recipients = all;
+	env->n += n;
+	struct env_recipient *r = &all[number];
+	r->state = ENV_REPLACED;
+	r->at_us = clock_wall_us();
+	r->status = STR("2.0.0");
+	r->text = str_from(arena_printf(&w->arena, "forwarded as %s", env->id.text));
+	tell(w, number, ENV_REPLACED, r->transport);
+	entry_note_sites(w->entry, env);
+	return true;
 }
 
 /* ---- a round of deliveries ---- */
@@ -236,9 +267,9 @@ static void fill(struct work *w)
 {
 	size_t window = schedule_window(w->qmgr);
 
-	while (w->next < w->env.n && w->n_jobs + w->unflushed < window)
+	while (w->next < w->durable && w->n_jobs + w->unflushed < window)
 		offer(w, w->next++);
-	if (w->next < w->env.n && w->unflushed * 2 >= window)
+	if (w->next < w->durable && w->unflushed * 2 >= window)
 		note(w);
 }
 
@@ -252,12 +283,12 @@ void work_job_refused(struct job *job, const char *why)
 	work_settle(w);
 }
 
-/* What another host has must not be sent again after a crash only because the rest of the round takes long. */
+/* What another host or a command has must not be sent again after a crash only because the rest of the round takes long. */
 static bool note_early(const struct work *w, const struct job *job)
 {
-	bool remote = !decide_is_local(w->env.recipients[job->numbers[0]].transport);
+	bool once = !decide_repeats(&w->env.recipients[job->numbers[0]]);
 
-	return remote && !w->busy && w->records.n > 0 && (w->n_jobs > 1 || w->next < w->env.n);
+	return once && !w->busy && w->records.n > 0 && (w->n_jobs > 1 || w->next < w->env.n);
 }
 
 void work_job_over(struct job *job, bool lost)
@@ -422,7 +453,9 @@ void work_settle(struct work *w)
 	if (w->busy)
 		return;
 	w->stopped = w->stopped || w->qmgr->run->draining;
-	if (!w->stopped && !w->resting)
+	if (!w->stopped && w->durable < w->env.n)
+		note(w);
+	if (!w->busy && !w->stopped && !w->resting)
 		fill(w);
 	if (w->busy || w->n_jobs > 0)
 		return;
@@ -441,6 +474,7 @@ void work_settle(struct work *w)
 static void join(struct work *w, struct entry *e)
 {
 	w->entry = e;
+	w->durable = w->env.n;
 	e->work = w;
 	TAILQ_INSERT_TAIL(&w->qmgr->works, w, in_all);
 	w->qmgr->n_works++;

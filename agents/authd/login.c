@@ -27,6 +27,7 @@ struct question {
 	char ticket[2 * TICKET_OCTETS + 1];
 	uint64_t tried; /* keyed hash of user and password */
 	struct buf home;
+	struct buf account; /* the home of an account */
 	uint32_t uid, gid;
 	bool virtual_user;
 };
@@ -60,6 +61,7 @@ static void question_free(struct question *q)
 	if (q->next)
 		q->next->prev = q->prev;
 	buf_free(&q->home);
+	buf_free(&q->account);
 	free(q);
 }
 
@@ -181,6 +183,7 @@ static void answer_find(struct question *q, uint8_t result)
 		m.uid = q->uid;
 		m.gid = q->gid;
 		m.home = buf_str(&q->home);
+		m.account = buf_str(&q->account);
 		m.virtual_user = q->virtual_user;
 	}
 	if (q->from)
@@ -266,6 +269,7 @@ static void on_system_found(void *arg, enum call_result result, void *message)
 	}
 	q->uid = m->uid;
 	q->gid = m->gid;
+	buf_add(&q->account, m->home);
 	buf_addf(&q->home, "%.*s/%.*s", STR_ARG(m->home), STR_ARG(conf(q->authd)->home_mailbox));
 	if (q->find)
 		answer_find(q, LOGIN_OK);

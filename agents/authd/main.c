@@ -71,6 +71,7 @@ static const struct daemon_client clients[] = {
 	{ "smtpd", from_service, COUNT(from_service), joined, left },
 	{ "pop3d", from_service, COUNT(from_service), joined, left },
 	{ "imapd", from_service, COUNT(from_service), joined, left },
+	{ "commandd", from_local, COUNT(from_local), joined, left },
 	{ "local", from_local, COUNT(from_local), joined, left },
 };
 static const char *const servers[] = { "pop3session", "imapsession", "accountd", NULL };

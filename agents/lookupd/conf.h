@@ -12,7 +12,8 @@
 	CONF_RECIPIENT_DELIMITER(CONF)                                                                                 \
 	CONF(mydestination, text, "$myhostname, localhost.$mydomain, localhost", "", "", "Domains whose recipients are accounts of this host or names in alias_maps. Names, or type:table.") \
 	CONF(local_recipient_maps, tables, "unix:passwd.byname, $alias_maps", "", "", "Which local recipients exist, beside those in alias_maps. unix:passwd.byname: the accounts of this host, as they are when lookupd starts. Empty: all names.") \
-	CONF(alias_maps, tables, "", "", "", "Local names to addresses and other local names.")                         \
+	CONF(alias_maps, tables, "", "", "", "Local names to addresses, other local names, commands, files and lists: see aliases(5).")                         \
+	CONF(alias_database, tables, "$alias_maps", "", "", "What newaliases compiles: the lmdb tables among them.")     \
 	CONF(virtual_alias_domains, text, "$virtual_alias_maps", "", "", "Domains of which every address is an alias. Names, or type:table.") \
 	CONF(virtual_alias_maps, tables, "", "", "", "Addresses to one or more addresses; @domain is the catch-all.")      \
 	CONF(virtual_mailbox_domains, text, "$virtual_mailbox_maps", "", "", "Domains whose recipients are virtual users. Names, or type:table.") \
@@ -36,7 +37,8 @@
 	CONF(smtp_sasl_auth_enable, bool, "no", "", "", "Log in at hosts that smtp_sasl_password_maps names.")             \
 	CONF(smtp_sasl_password_maps, tables, "", "", "", "Next hop or host to user:password.")                          \
 	CONF(smtp_sender_dependent_authentication, bool, "no", "", "", "Look in smtp_sasl_password_maps for the sender's address first.") \
-	CONF_AUTH_DEFAULT_DOMAIN(CONF)
+	CONF_AUTH_DEFAULT_DOMAIN(CONF)                                                                                 \
+	CONF_ALIASES(CONF)
 
 CONF_DECLARE(lookupd, LOOKUPD_CONF)
 

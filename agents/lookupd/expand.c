@@ -1,6 +1,7 @@
 #include "expand.h"
 
 #include "mail/addr.h"
+#include "mail/alias_list.h"
 #include "route.h"
 
 /* An address on its way. */
@@ -13,7 +14,10 @@ struct node {
 	size_t depth;
 	size_t descendants;	       /* of roots */
 	bool no_virtual, no_alias;     /* it led to itself there: leave it */
+	bool no_forward;	       /* \user: the mailbox */
 	bool self_virtual, self_alias; /* one of its values is itself */
+	struct str target;	       /* a command, file or list of the alias that the address is; else empty */
+	struct str sender;	       /* who hears of errors */
 };
 
 struct expansion {
@@ -92,7 +96,7 @@ static struct node *new_child(struct expansion *x, const struct node *parent)
 {
 	struct node *n = arena_alloc(&x->arena, sizeof(*n));
 
-	*n = (struct node){ .parent = parent, .root = parent->root, .depth = parent->depth + 1 };
+	*n = (struct node){ .parent = parent, .root = parent->root, .sender = parent->sender, .depth = parent->depth + 1 };
 	return n;
 }
 
@@ -106,73 +110,40 @@ static bool add_child(struct expansion *x, struct node *child)
 
 /* ---- values of alias tables ---- */
 
-/* The next of "a@b, "c d"@e, f", without blanks around it; false at the end. */
-static bool next_item(struct str *rest, struct str *item)
-{
-	bool quoted = false;
-	size_t n = 0;
-
-	while (rest->n > 0 && (rest->p[0] == ',' || rest->p[0] == ' ' || rest->p[0] == '\t'))
-		*rest = str_skip(*rest, 1);
-	for (; n < rest->n && (quoted || rest->p[n] != ','); n++)
-		if (rest->p[n] == '"')
-			quoted = !quoted;
-		else if (rest->p[n] == '\\' && n + 1 < rest->n)
-			n++;
-	*item = str_trim(str_head(*rest, n));
-	*rest = str_skip(*rest, n);
-	return item->n > 0;
-}
-
-static struct str without_angles(struct str item)
-{
-	if (item.n >= 2 && item.p[0] == '<' && item.p[item.n - 1] == '>')
-		return str_of(item.p + 1, item.n - 2);
-	return item;
-}
-
 static bool bad_item(struct expansion *x, const struct node *n, struct str item, const char *why)
 {
 	return fail(x, reply_make(451, 4, 3, 5, "<%.*s>: alias value '%.*s' %s", STR_ARG(n->address.whole),
 				  STR_ARG(str_head(item, 80)), why));
 }
 
-static const char *unsupported(struct str item)
-{
-	struct str bare = item.p[0] == '"' ? str_skip(item, 1) : item;
-
-	if (str_starts(bare, STR("|")))
-		return "is a command: aliases do not run commands";
-	if (str_starts(bare, STR("/")))
-		return "is a file: aliases do not write files";
-	if (str_istarts(bare, STR(":include:")))
-		return "is a list in a file: aliases do not include files";
-	return NULL;
-}
-
 /* The items of a value become children, by `add`. An empty value would make the mail vanish. */
 static bool each_item(struct expansion *x, struct node *n, struct str value,
-		      bool (*add)(struct expansion *x, struct node *n, struct str item, enum address_form form),
+		      bool (*add)(struct expansion *x, struct node *n, const struct alias_item *item, enum address_form form),
 		      enum address_form form)
 {
-	struct str rest = value, item;
+	scoped_alias_list struct alias_list list = { .rest = value };
+	struct alias_item item;
 	size_t count = 0;
 
-	for (; next_item(&rest, &item); count++)
-		if (!add(x, n, item, form))
+	for (; alias_list_next(&list, &item); count++) {
+		if (item.kind == ALIAS_BAD)
+			return bad_item(x, n, item.text, "is no address, command, file or list");
+		if (!add(x, n, &item, form))
 			return false;
+	}
 	return count > 0 || bad_item(x, n, value, "holds no address");
 }
 
 /* ---- virtual_alias_maps ---- */
 
 /* "@other" keeps the local part; an extension that the key had not is added to every address. */
-static bool virtual_item(struct expansion *x, struct node *n, struct str item, enum address_form form)
+static bool virtual_item(struct expansion *x, struct node *n, const struct alias_item *value, enum address_form form)
 {
 	struct node *child = new_child(x, n);
-	struct str local, domain;
+	struct str item = arena_str(&x->arena, value->text), local, domain;
 
-	item = without_angles(item);
+	if (value->kind != ALIAS_ADDRESS)
+		return bad_item(x, n, item, "is no address: only alias_maps may have others");
 	addr_split(item, &local, &domain);
 	if (local.n == 0)
 		item = str_from(arena_printf(&x->arena, "%.*s@%.*s", STR_ARG(n->address.local), STR_ARG(domain)));
@@ -203,26 +174,67 @@ static bool expand_virtual(struct expansion *x, struct node *n, bool *found)
 
 /* ---- alias_maps ---- */
 
-static bool alias_item(struct expansion *x, struct node *n, struct str item, enum address_form form)
+static const char *not_allowed(const struct policy *p, enum alias_kind kind)
 {
-	const char *why = unsupported(item);
+	if (kind == ALIAS_COMMAND && !p->alias_commands)
+		return "is a command: allow_mail_to_commands does not have alias";
+	if (kind == ALIAS_FILE && !p->alias_files)
+		return "is a file: allow_mail_to_files does not have alias";
+	if (str_ieq(p->default_privs, STR("root")))
+		return "needs default_privs to be another account than root";
+	return NULL;
+}
+
+/* A final recipient of its own: the alias' address, with the command, file or list as its target. */
+static bool target_item(struct expansion *x, struct node *n, const struct alias_item *item)
+{
+	const char *why = not_allowed(x->policy, item->kind);
 	struct node *child = new_child(x, n);
 
-	(void)form;
 	if (why)
-		return bad_item(x, n, item, why);
-	/* "\user": this account, whatever it is an alias for */
-	bool plain = str_eat(&item, '\\');
-	if (!address_take(x->policy, without_angles(item), &x->arena, &child->address))
-		return bad_item(x, n, item, "is no address");
+		return bad_item(x, n, item->text, why);
+	child->address = n->address;
+	child->target = arena_str(&x->arena, item->text);
+	if (!check_limits(x, child))
+		return false;
+	append(x, child);
+	return true;
+}
+
+static bool alias_item(struct expansion *x, struct node *n, const struct alias_item *item, enum address_form form)
+{
+	struct node *child;
+
+	(void)form;
+	if (item->kind != ALIAS_ADDRESS && item->kind != ALIAS_MAILBOX)
+		return target_item(x, n, item);
+	child = new_child(x, n);
+	if (!address_take(x->policy, item->text, &x->arena, &child->address))
+		return bad_item(x, n, item->text, "is no address");
 	n->self_alias |= str_ieq(child->address.whole, n->address.whole);
-	child->no_virtual = child->no_alias = plain;
+	child->no_virtual = child->no_alias = child->no_forward = item->kind == ALIAS_MAILBOX;
 	return add_child(x, child);
+}
+
+/* Errors of a list's mail go to owner-LIST, when there is one. What is a bounce itself stays one. */
+static bool take_owner(struct expansion *x, struct node *n, enum address_form form)
+{
+	scoped_buf struct buf value = { 0 };
+	struct str name = form == FORM_PLAIN ? n->address.user : n->address.local;
+	struct str owner = str_from(arena_printf(&x->arena, "owner-%.*s", STR_ARG(name)));
+	enum dict_result r = n->sender.n ? maps_get(x->policy, &x->policy->alias, owner, &value) : DICT_MISSING;
+
+	if (r == DICT_ERROR)
+		return trouble(x, n);
+	if (r == DICT_FOUND)
+		n->sender = str_from(arena_printf(&x->arena, "%.*s@%.*s", STR_ARG(owner), STR_ARG(n->address.domain)));
+	return true;
 }
 
 static bool expand_alias(struct expansion *x, struct node *n, bool *found)
 {
 	scoped_buf struct buf value = { 0 };
+	enum address_form form = FORM_LOCAL;
 	enum address_class class;
 
 	*found = false;
@@ -232,37 +244,52 @@ static bool expand_alias(struct expansion *x, struct node *n, bool *found)
 		return trouble(x, n);
 	if (class != CLASS_LOCAL)
 		return true;
-	enum dict_result r = address_find(x->policy, &x->policy->alias, &n->address, FORM_LOCAL, &value, NULL);
+	enum dict_result r = address_find(x->policy, &x->policy->alias, &n->address, FORM_LOCAL, &value, &form);
 	if (r == DICT_ERROR)
 		return trouble(x, n);
 	*found = r == DICT_FOUND;
-	return !*found || each_item(x, n, buf_str(&value), alias_item, FORM_LOCAL);
+	return !*found || (take_owner(x, n, form) && each_item(x, n, buf_str(&value), alias_item, form));
 }
 
 /* ---- finals ---- */
 
-static bool add_final(struct expansion *x, struct node *n)
+static bool put_final(struct expansion *x, const struct node *n, const struct way *way)
 {
-	scoped_buf struct buf key = { 0 };
-	struct way way;
+	struct str parts[ROUTE_PARTS] = { n->address.whole, n->root->given, way->transport,
+					  way->nexthop,	    way->user,	    n->sender };
 
-	addr_key(n->address.whole, &key);
-	if (table_set(&x->finals, buf_str(&key), n))
-		return true;
-	struct reply why = route_find(x->policy, &n->address, x->sender, &x->arena, &way);
-	if (why.code != 250)
-		return fail(x, why);
-	struct str parts[ROUTE_PARTS] = { n->address.whole, n->root->given, way.transport, way.nexthop, way.user };
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
 		if (!strs_add(&x->out->raw, &x->out->list, parts[i]))
 			return fail(x, REPLY(452, 4, 5, 3, "Too many recipients after alias expansion"));
 	return true;
 }
 
+static bool add_final(struct expansion *x, struct node *n)
+{
+	scoped_buf struct buf key = { 0 };
+	struct way way = { STR("local"), n->target, x->policy->default_privs };
+
+	addr_key(n->address.whole, &key);
+	buf_addc(&key, '\0');
+	buf_add(&key, n->target);
+	if (table_set(&x->finals, buf_str(&key), n))
+		return true;
+	if (n->target.n > 0)
+		return put_final(x, n, &way);
+	struct reply why = route_find(x->policy, &n->address, n->sender, &x->arena, &way);
+	if (why.code != 250)
+		return fail(x, why);
+	if (n->no_forward && str_eq(way.transport, STR("local")))
+		way.nexthop = STR("\\");
+	return put_final(x, n, &way);
+}
+
 static bool expand_node(struct expansion *x, struct node *n)
 {
 	bool found = false;
 
+	if (n->target.n > 0)
+		return add_final(x, n);
 	if (!expand_virtual(x, n, &found))
 		return false;
 	if (!found && !expand_alias(x, n, &found))
@@ -274,7 +301,7 @@ static bool add_root(struct expansion *x, struct str given)
 {
 	struct node *n = arena_alloc(&x->arena, sizeof(*n));
 
-	*n = (struct node){ .root = n, .given = given };
+	*n = (struct node){ .root = n, .given = given, .sender = x->sender };
 	if (!address_take(x->policy, given, &x->arena, &n->address))
 		return fail(x, reply_make(550, 5, 1, 3, "<%.*s>: Bad recipient address syntax", STR_ARG(given)));
 	append(x, n);
@@ -318,4 +345,35 @@ struct reply expand_check(struct policy *p, struct str recipient)
 
 	strs_add(&raw, &given, recipient);
 	return run(&x, &given, NULL);
+}
+
+static bool has_target(struct str value, struct str target)
+{
+	scoped_alias_list struct alias_list list = { .rest = value };
+	struct alias_item item;
+
+	while (alias_list_next(&list, &item))
+		if (item.kind >= ALIAS_COMMAND && item.kind < ALIAS_BAD && str_eq(item.text, target))
+			return true;
+	return false;
+}
+
+struct reply expand_has_target(struct policy *p, struct str address, struct str target)
+{
+	const struct reply no = REPLY(550, 5, 1, 1, "The alias does not have it");
+	scoped_arena struct arena arena = { 0 };
+	scoped_buf struct buf value = { 0 };
+	enum address_class class;
+	struct address a;
+
+	if (!address_take(p, address, &arena, &a))
+		return no;
+	if (!decide_class(p, a.domain, &class))
+		return decide_trouble(address);
+	enum dict_result r = class == CLASS_LOCAL ? address_find(p, &p->alias, &a, FORM_LOCAL, &value, NULL) : DICT_MISSING;
+	if (r == DICT_ERROR)
+		return decide_trouble(address);
+	bool command = str_starts(target, STR("|")), file = str_starts(target, STR("/"));
+	bool allowed = command ? p->alias_commands : !file || p->alias_files;
+	return r == DICT_FOUND && allowed && has_target(buf_str(&value), target) ? REPLY(250, 2, 0, 0, "Ok") : no;
 }

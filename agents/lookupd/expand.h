@@ -3,6 +3,7 @@
  *
  * Iterative, with a list of what is still to look at. Loops, depth and number are limited; a final recipient that is
  * reached twice appears once.
+ * Commands, files and lists of alias_maps are final recipients of their own.
  */
 #ifndef LOOKUPD_EXPAND_H
 #define LOOKUPD_EXPAND_H
@@ -28,5 +29,11 @@ static inline void routes_free(struct routes *r)
 struct reply expand(struct policy *p, uint32_t authority, struct str sender, const struct strs *given, struct routes *out);
 /* The same for one recipient that decide_recipient has taken: would it be expanded? */
 struct reply expand_check(struct policy *p, struct str recipient);
+
+/*
+ * Does the alias of this address have this command, file or list among its values, and may it? 250, 550, or 451 when the tables
+ * cannot answer.
+ */
+struct reply expand_has_target(struct policy *p, struct str address, struct str target);
 
 #endif

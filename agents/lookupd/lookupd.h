@@ -19,5 +19,6 @@ struct policy *lookupd_policy(struct channel *ch);
 extern const struct ipc_handler smtpd_handlers[4];
 extern const struct ipc_handler qmgr_handlers[1];
 extern const struct ipc_handler smtp_handlers[1];
+extern const struct ipc_handler local_handlers[1];
 
 #endif

@@ -114,6 +114,8 @@ static void reloaded(struct run *run, const void *old)
 static const struct daemon_client clients[] = {
 	{ "smtpd", smtpd_handlers, COUNT(smtpd_handlers), NULL, NULL },
 	{ "smtp", smtp_handlers, COUNT(smtp_handlers), NULL, NULL },
+	{ "commandd", local_handlers, COUNT(local_handlers), NULL, NULL },
+	{ "local", local_handlers, COUNT(local_handlers), NULL, NULL },
 	{ "qmgr", qmgr_handlers, COUNT(qmgr_handlers), NULL, NULL },
 };
 

@@ -160,6 +160,9 @@ void policy_open(struct policy *p, const struct lookupd_conf *conf, const struct
 	p->lmtp_tls_level = str_from(levels[conf->lmtp_tls_security_level]);
 	p->log_in = conf->smtp_sasl_auth_enable;
 	p->by_sender = conf->smtp_sender_dependent_authentication;
+	p->default_privs = arena_str(&p->arena, conf->default_privs);
+	p->alias_commands = conf_list_has(conf->allow_mail_to_commands, STR("alias"));
+	p->alias_files = conf_list_has(conf->allow_mail_to_files, STR("alias"));
 }
 
 void policy_close(struct policy *p)

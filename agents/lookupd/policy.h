@@ -53,6 +53,8 @@ struct policy {
 	struct str local_transport, virtual_transport, relay_transport, default_transport, relayhost;
 	struct str tls_level, lmtp_tls_level; /* words of the parameters */
 	bool log_in, by_sender;
+	struct str default_privs;
+	bool alias_commands, alias_files;
 };
 
 /* Tables that cannot be opened are told, and answer DICT_ERROR until they can. */

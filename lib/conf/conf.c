@@ -192,3 +192,13 @@ bool conf_list_next(struct str *rest, struct str *item)
 	*rest = str_skip(*rest, n);
 	return n > 0;
 }
+
+bool conf_list_has(struct str list, struct str word)
+{
+	struct str item;
+
+	while (conf_list_next(&list, &item))
+		if (str_eq(item, word))
+			return true;
+	return false;
+}

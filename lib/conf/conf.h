@@ -71,5 +71,7 @@ bool conf_fill(const struct conf_param params[], size_t n, const struct str valu
 
 /* The items of a list value, divided by commas or blanks; braces { } keep a text together. False at the end. */
 bool conf_list_next(struct str *rest, struct str *item);
+/* Is the word one of them? */
+bool conf_list_has(struct str list, struct str word);
 
 #endif

@@ -13,6 +13,7 @@ TABLE(dialer)
 TABLE(accountd)
 TABLE(authd)
 TABLE(local)
+TABLE(commandd)
 TABLE(qmgr)
 TABLE(smtp)
 TABLE(smtpd)
@@ -33,9 +34,10 @@ const struct house_daemon house_daemons[] = {
 	{ "imapsession", "root", { NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(imapsession) },
 	{ "accountd", "root", { NULL }, SANDBOX_ACCOUNT, "auth_system_users", false, PARAMS(accountd) },
 	{ "authd", "tayori-auth", { "pop3session", "imapsession", "accountd", NULL }, SANDBOX_WORK, NULL, false, PARAMS(authd) },
-	{ "local", "root", { "authd", NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(local) },
+	{ "local", "root", { "authd", "lookupd", NULL }, SANDBOX_SPAWN, NULL, true, PARAMS(local) },
+	{ "commandd", "root", { "authd", "lookupd", NULL }, SANDBOX_RUN, NULL, false, PARAMS(commandd) },
 	{ "smtp", "tayori-smtp", { "lookupd", "resolverd", "dialer", NULL }, SANDBOX_NET, NULL, false, PARAMS(smtp) },
-	{ "qmgr", "tayori-queue", { "lookupd", "local", "smtp", NULL }, SANDBOX_STORE, NULL, true, PARAMS(qmgr) },
+	{ "qmgr", "tayori-queue", { "lookupd", "local", "commandd", "smtp", NULL }, SANDBOX_STORE, NULL, true, PARAMS(qmgr) },
 	{ "smtpd", "tayori-smtpd", { "qmgr", "lookupd", "authd", "keyd", "resolverd", NULL }, SANDBOX_HELD, NULL, false, PARAMS(smtpd) },
 	{ "pop3d", "tayori-front", { "authd", "keyd", "pop3session", NULL }, SANDBOX_HELD, NULL, false, PARAMS(pop3d) },
 	{ "imapd", "tayori-front", { "authd", "keyd", "imapsession", NULL }, SANDBOX_HELD, NULL, false, PARAMS(imapd) },

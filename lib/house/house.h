@@ -18,6 +18,8 @@ enum sandbox {
 	SANDBOX_NET,	 /* opens sockets to hosts elsewhere; opens no file */
 	SANDBOX_DIAL,	 /* connects to sockets of this host by their paths; opens no file */
 	SANDBOX_LOG,	 /* appends and renames logs, syslog's socket */
+	SANDBOX_RUN,	 /* parent of commands: only what nobody needs is denied */
+	SANDBOX_COMMAND, /* its child, a user's command: any program, but no way to more rights than the user's, nor out of its group */
 	SANDBOX_ACCOUNT, /* PAM and the name service load what they like: only what nobody needs is denied */
 	SANDBOXES
 };

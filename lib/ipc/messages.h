@@ -85,10 +85,16 @@ enum { ACCESS_ROW = 1, ACCESS_NO_ROW, ACCESS_TROUBLE /* no answer now */ };
 #define ROUTE_FIELDS(F) F(u32, authority) F(str, sender) F(strs, recipients)
 /*
  * code 250: `routes` holds ROUTE_PARTS strings for each final recipient: address, the given recipient that it came
- * from, transport ("local", "virtual", "relay", "smtp"), nexthop, mailbox user. Else why not.
+ * from, transport ("local", "virtual", "relay", "smtp"), nexthop, mailbox user, sender (owner-LIST for what a list led
+ * to, else as asked). With transport local the nexthop may be a target: "|command", "/file", ":include:/file", or "\\"
+ * for the mailbox without its .forward. Else why not.
  */
-enum { ROUTE_PARTS = 5 };
+enum { ROUTE_PARTS = 6 };
 #define ROUTE_ANSWER_FIELDS(F) F(u16, code) F(str, status) F(str, text) F(strs, routes)
+
+/* ---- local, commandd -> lookupd ---- */
+/* Does the alias of this address have this command, file or list among its values? The answer is a verdict. */
+#define ALIAS_CHECK_FIELDS(F) F(str, address) F(str, target)
 
 /* ---- smtpd, fronts -> authd ---- */
 #define LOGIN_FIELDS(F) F(str, client) F(str, protocol) F(str, user) F(str, password)
@@ -140,9 +146,9 @@ enum { LOGIN_OK = 1, LOGIN_REFUSED, LOGIN_LATER /* no verdict now */ };
 #define KICK_FIELDS(F) F(str, user)
 #define KICKED_FIELDS(F) F(u32, count)
 
-/* ---- local's spawner -> authd ---- */
+/* ---- local, commandd -> authd ---- */
 #define MAILBOX_FIND_FIELDS(F) F(str, user)
-#define MAILBOX_FIELDS(F) F(u8, result) /* LOGIN_... */ MAILBOX_USER_FIELDS(F)
+#define MAILBOX_FIELDS(F) F(u8, result) /* LOGIN_... */ MAILBOX_USER_FIELDS(F) F(str, account) /* the account's home, or empty */
 
 /* ---- authd -> its helper for system accounts (root, a process a question) ---- */
 #define SYSTEM_LOGIN_FIELDS(F) F(str, user) F(str, password)
@@ -176,15 +182,23 @@ enum dns_result { DNS_FOUND, DNS_NO_DATA, DNS_NO_NAME, DNS_FAILED /* no sure ans
 #define DIAL_FIELDS(F) F(str, path)
 #define DIALED_FIELDS(F) F(str, text) /* why not */ F(fd, socket)
 
-/* ---- qmgr -> local (its spawner hands it on to the recipient's child) ---- */
+/* ---- qmgr -> local (its spawner hands it on to the recipient's child); commands: -> commandd ---- */
 #define DELIVER_FIELDS(F)                                                                                              \
 	F(str, user) F(str, queue_id) F(u32, number) /* of the recipient in its entry */                               \
-		F(str, sender) F(str, recipient) F(str, original) F(i64, arrival_us) F(u64, size)                      \
+		F(str, sender) F(str, recipient) F(str, original) F(str, target) /* as in a route, or empty */         \
+			F(str, client_name) F(str, client_address) F(i64, arrival_us) F(u64, size)                     \
 			F(bool, again) /* it may have been delivered before a crash: look first */                     \
 			F(fd, content) /* read-only, exactly one message */
 /* unknown: deferred, but it may have been done already, by a process that ended with it in hand */
-enum { DELIVERY_UNKNOWN, DELIVERY_DONE, DELIVERY_DEFERRED, DELIVERY_FAILED };
-#define DELIVERED_FIELDS(F) F(u8, result) F(str, status) F(str, text)
+enum {
+	DELIVERY_UNKNOWN,
+	DELIVERY_DONE,
+	DELIVERY_DEFERRED,
+	DELIVERY_FAILED,
+	DELIVERY_EXPANDED, /* `targets` stand for it: addresses, and targets as in a route */
+	DELIVERY_NO_LIST,  /* child -> local only: there is no .forward; text: why one is not used */
+};
+#define DELIVERED_FIELDS(F) F(u8, result) F(str, status) F(str, text) F(strs, targets)
 
 /* ---- qmgr -> smtp: these recipients of this message, to this next hop, over one connection ---- */
 #define TRANSFER_FIELDS(F)                                                                                             \
@@ -255,6 +269,7 @@ enum { TASK_OK, TASK_WRONG /* something is wrong with the mailbox, or the answer
 	M(access_answer, ACCESS_ANSWER_FIELDS)                                                                         \
 	M(route, ROUTE_FIELDS)                                                                                         \
 	M(route_answer, ROUTE_ANSWER_FIELDS)                                                                           \
+	M(alias_check, ALIAS_CHECK_FIELDS)                                                                             \
 	M(login, LOGIN_FIELDS)                                                                                         \
 	M(login_answer, LOGIN_ANSWER_FIELDS)                                                                           \
 	M(grant, GRANT_FIELDS)                                                                                         \

@@ -31,8 +31,8 @@ struct alias_item {
 
 struct alias_list {
 	struct str rest;
-	bool file;       /* it may have comments */
-	bool inside;     /* its own: in the middle of a line */
+	bool file;	 /* it may have comments */
+	bool inside;	 /* its own: in the middle of a line */
 	struct buf item; /* backs the last item */
 };
 

@@ -27,6 +27,10 @@
 	CONF(auth_default_domain, text, "", "", "", "Added to a login name, and to a user of the passwd-file, without a domain.")
 #define CONF_VIRTUAL_MAILBOX_BASE(CONF)                                                                                \
 	CONF(virtual_mailbox_base, folder, "/var/mail/tayori", "1", "", "Below this are the mail folders of virtual users, one folder each.")
+#define CONF_ALIASES(CONF)                                                                                             \
+	CONF(default_privs, text, "nobody", "1", "", "The account that runs commands, writes files and reads lists of aliases. Never root.") \
+	CONF(allow_mail_to_commands, text, "alias, forward", "", "", "Where |command may stand: alias (alias_maps), forward (.forward files).") \
+	CONF(allow_mail_to_files, text, "alias, forward", "", "", "Where /file may stand: alias (alias_maps), forward (.forward files).")
 #define CONF_FRONT(CONF)                                                                                               \
 	CONF_MYHOSTNAME(CONF)                                                                                          \
 	CONF_TLS(CONF)                                                                                                 \

@@ -10,7 +10,13 @@
 #include "io/fd.h"
 #include "proc/fence.h"
 
-enum { CHILD_MEMORY = 512 << 20, CHILD_DESCRIPTORS = 64, DEPTH_MOST = 16 };
+enum {
+	CHILD_MEMORY = 512 << 20,
+	CHILD_DESCRIPTORS = 64,
+	OUTSIDE_DESCRIPTORS = 256,
+	OUTSIDE_PROCESSES = 512, /* of that uid */
+	DEPTH_MOST = 16,
+};
 
 /* Root's, as we make them and without folders: made by one of us who was killed before it was given to the user. */
 static bool half_made(int fd)
@@ -148,29 +154,89 @@ static int child_main(void *arg)
 	return c->body(c->arg);
 }
 
+static bool enter(const char *folder)
+{
+	scoped_fd int fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && fchdir(fd) == 0;
+}
+
+/* As child_main, but its root stays: whatever the body opens, it opens as the user. */
+static int outside_main(void *arg)
+{
+	struct child *c = arg;
+	struct err err = { 0 };
+	scoped_buf struct buf walls = { 0 }, home = { 0 };
+	struct fence fence = {
+		.drop = c->run->privileged,
+		.uid = c->user->uid,
+		.gid = c->user->gid,
+		.root = -1,
+		.filter = c->run->child_filter,
+		.dies_with_parent = c->rules->dies_with_parent,
+		.memory_bytes = c->rules->memory_bytes ? c->rules->memory_bytes : CHILD_MEMORY,
+		.descriptors = OUTSIDE_DESCRIPTORS,
+		.processes_here = OUTSIDE_PROCESSES,
+	};
+
+	buf_add(&home, c->user->home);
+	/* behind the fence of commands nobody changes his group */
+	if (c->rules->own_group && setpgid(0, 0) < 0)
+		return fail(c, "no process group of its own");
+	if (!fence_enter(&fence, &walls, &err))
+		return fail(c, err.text);
+	if (!enter(buf_cstr(&home)) && !enter("/"))
+		return fail(c, "no current folder");
+	fd_close(&c->run->child_filter);
+	return c->body(c->arg);
+}
+
+/* Of what spawn_child and spawn_outside share: the fork, with `keep` and what prepares the child. */
+static pid_t fork_child(struct child *c, int (*child)(void *arg), const int keep[], size_t n, struct err *err)
+{
+	int all[16];
+	size_t n_all = 0;
+
+	ASSERT(n + 2 <= COUNT(all));
+	for (; n_all < n; n_all++)
+		all[n_all] = keep[n_all];
+	if (c->home >= 0)
+		all[n_all++] = c->home;
+	if (c->run->child_filter >= 0)
+		all[n_all++] = c->run->child_filter;
+	pid_t pid = run_fork(c->run, child, c, all, n_all);
+	if (pid < 0)
+		err_errno(err, "fork");
+	return pid;
+}
+
+static bool may_be(const struct run *run, const struct spawn_user *user, const struct spawn_rules *rules, struct err *err)
+{
+	if (run->privileged && (user->uid < rules->first_valid_uid || user->uid == 0 || user->gid == 0))
+		return err_set(err, "uid %u is below first_valid_uid", user->uid);
+	return true;
+}
+
 pid_t spawn_child(struct run *run, const struct spawn_user *user, const struct spawn_rules *rules,
 		  int (*body)(void *arg), void *arg, const int keep[], size_t n, struct err *err)
 {
 	struct child c = { run, user, rules, body, arg, -1 };
-	int all[16];
-	size_t n_all = 0;
 
-	if (run->privileged && (user->uid < rules->first_valid_uid || user->gid == 0)) {
-		err_set(err, "uid %u is below first_valid_uid", user->uid);
+	if (!may_be(run, user, rules, err))
 		return -1;
-	}
 	if (user->virtual_user && (c.home = open_virtual(run, user, rules, err)) < 0)
 		return -1;
-	ASSERT(n + 2 <= COUNT(all));
-	for (; n_all < n; n_all++)
-		all[n_all] = keep[n_all];
-	if (c.home >= 0)
-		all[n_all++] = c.home;
-	if (run->child_filter >= 0)
-		all[n_all++] = run->child_filter;
-	pid_t pid = run_fork(run, child_main, &c, all, n_all);
-	if (pid < 0)
-		err_errno(err, "fork");
+	pid_t pid = fork_child(&c, child_main, keep, n, err);
 	fd_close(&c.home);
 	return pid;
+}
+
+pid_t spawn_outside(struct run *run, const struct spawn_user *user, const struct spawn_rules *rules,
+		    int (*body)(void *arg), void *arg, const int keep[], size_t n, struct err *err)
+{
+	struct child c = { run, user, rules, body, arg, -1 };
+
+	if (!may_be(run, user, rules, err))
+		return -1;
+	return fork_child(&c, outside_main, keep, n, err);
 }

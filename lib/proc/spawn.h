@@ -23,7 +23,7 @@
 struct spawn_user {
 	struct str user; /* for the log */
 	uint32_t uid, gid;
-	struct str home; /* the mail folder, absolute */
+	struct str home; /* the mail folder, absolute; outside of it: the account's home */
 	bool virtual_user; /* lies below the base, which is ours; else in the home of a system account */
 };
 
@@ -31,6 +31,7 @@ struct spawn_rules {
 	int64_t first_valid_uid;
 	struct str base; /* virtual_mailbox_base: its folder is held by the run */
 	bool dies_with_parent;
+	bool own_group; /* outside: it leads a process group, which can be ended whole */
 	uint64_t memory_bytes; /* address space of the child; 0: CHILD_MEMORY of spawn.c */
 };
 
@@ -40,5 +41,12 @@ struct spawn_rules {
  */
 pid_t spawn_child(struct run *run, const struct spawn_user *user, const struct spawn_rules *rules,
 		  int (*body)(void *arg), void *arg, const int keep[], size_t n, struct err *err);
+
+/*
+ * The same for what lies outside the mail folder and is guarded by the user's own rights alone: .forward files, mailboxes elsewhere,
+ * commands. The child is the user, sees the host's files, and stands in user->home, or in / when that cannot be entered.
+ */
+pid_t spawn_outside(struct run *run, const struct spawn_user *user, const struct spawn_rules *rules,
+		    int (*body)(void *arg), void *arg, const int keep[], size_t n, struct err *err);
 
 #endif

@@ -40,11 +40,11 @@ static bool tried(struct str id)
 
 static void behave(int parent, uint32_t serial, const struct deliver *m)
 {
-	const struct delivered unsure = { DELIVERY_FAILED, STR("5.0.0"), STR("nobody said that it is tried again") };
+	const struct delivered unsure = { .result = DELIVERY_FAILED, .status = STR("5.0.0"), .text = STR("nobody said that it is tried again") };
 	struct str sender = m->sender;
-	const struct delivered done = { DELIVERY_DONE, STR("2.0.0"), STR("delivered to mailbox") };
-	const struct delivered odd = { 77, STR("2.0.0"), STR("x") };
-	const struct delivered lines = { DELIVERY_DONE, STR("2.0.0\r\n"), STR("a\nNov 22 00:00:00 forged") };
+	const struct delivered done = { .result = DELIVERY_DONE, .status = STR("2.0.0"), .text = STR("delivered to mailbox") };
+	const struct delivered odd = { .result = 77, .status = STR("2.0.0"), .text = STR("x") };
+	const struct delivered lines = { .result = DELIVERY_DONE, .status = STR("2.0.0\r\n"), .text = STR("a\nNov 22 00:00:00 forged") };
 	struct str way = str_cut(&sender, '@');
 	scoped_buf struct buf frame = { 0 };
 

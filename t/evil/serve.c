@@ -108,7 +108,7 @@ static void absurd(const struct ipc_schema *schema, uint32_t serial, struct buf 
 	if (schema == &committed_schema)
 		*(struct committed *)(void *)message = (struct committed){ 1, STR("\0"), STR("\r\n\r\n") };
 	if (schema == &delivered_schema)
-		*(struct delivered *)(void *)message = (struct delivered){ 200, STR("5.0.0\n"), STR("x\ny") };
+		*(struct delivered *)(void *)message = (struct delivered){ .result = 200, .status = STR("5.0.0\n"), .text = STR("x\ny") };
 	if (schema == &login_answer_schema)
 		*(struct login_answer *)(void *)message = (struct login_answer){ 200, STR("\r\n"), STR("\r\n"), ~0u, STR("\r\n") };
 	if (schema == &dns_answer_schema)

@@ -6,7 +6,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct alias_item *item)
 {
-	static const char *const begins[] = { [ALIAS_COMMAND] = "|", [ALIAS_FILE] = "/", [ALIAS_INCLUDE] = ":include:/" };
+	static const char *const begins[] = {
+		[ALIAS_COMMAND] = "|", [ALIAS_FILE] = "/", [ALIAS_INCLUDE] = ":include:/"
+	};
 
 	ASSERT(item->text.n > 0 && item->text.n <= ALIAS_ITEM_MAX);
 	ASSERT(str_find(item->text, '\n') < 0 && str_find(item->text, '\0') < 0);

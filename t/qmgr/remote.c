@@ -190,7 +190,7 @@ START_TEST(no_bounce_of_a_bounce)
 			uint32_t serial = bed_take(&b, b.lookupd, &route_schema, &r);
 			scoped_buf struct buf raw = { 0 };
 			struct route_answer a = { .code = 250, .status = STR("2.0.0"), .text = STR("ok") };
-			static const char *const parts[] = { "postmaster@far.test", "postmaster", "smtp", "far.test", "" };
+			static const char *const parts[] = { "postmaster@far.test", "postmaster", "smtp", "far.test", "", "" };
 			for (size_t i = 0; i < ROUTE_PARTS; i++)
 				strs_add(&raw, &a.routes, str_from(parts[i]));
 			frame_send(b.lookupd, &route_answer_schema, true, serial, &a);

@@ -87,6 +87,7 @@ START_TEST(hold_list_release)
 	strs_add(&routes, &a.routes, STR("virtual"));
 	strs_add(&routes, &a.routes, STR(""));
 	strs_add(&routes, &a.routes, STR("anna"));
+	strs_add(&routes, &a.routes, r.sender);
 	frame_send(b.lookupd, &route_answer_schema, true, serial, &a);
 	struct queue_acted acted;
 	bed_answer(&b, fd, &queue_acted_schema, &acted);

@@ -42,7 +42,12 @@ static inline struct lookupd_conf world_conf(void)
 		.alias_maps = STR(
 			"inline:{ {root=admin, ops@out.example}, {admin=admin}, {cmd=|/bin/cat}, {quoted=\"|cat x\"},"
 			" {file=/var/mail/x}, {incl=:include:/x}, {back=\\back}, {loopa=loopb}, {loopb=loopa},"
-			" {empty=,}, {bad=a b}, {team+x=carol}, {away=<dave@out.example>} }"),
+			" {empty=,}, {bad=a b}, {team+x=carol}, {away=<dave@out.example>},"
+			" {crew=hank, |cmd, /f, hank, |cmd, :include:/l}, {owner-crew=admin}, {nested=crew, carol},"
+			" {self=self, \"|v self\"}, {open=\"|x}, {both=\\hank, hank}, {owner-away=dave@out.example} }"),
+		.default_privs = STR("nobody"),
+		.allow_mail_to_commands = STR("alias, forward"),
+		.allow_mail_to_files = STR("alias, forward"),
 		.virtual_alias_domains = STR("alias.example"),
 		.virtual_alias_maps =
 			STR("inline:{ {sales@alias.example=user1@virt.example, user2@virt.example},"
@@ -55,7 +60,8 @@ static inline struct lookupd_conf world_conf(void)
 			    " {q@alias.example=p@alias.example}, {pq@alias.example=p@alias.example, q@alias.example},"
 			    " {hub@alias.example=hub@alias.example, spoke@alias.example},"
 			    " {spoke@alias.example=spoke@alias.example, hub@alias.example},"
-			    " {postmaster=boss@virt.example}, {empty@alias.example=,} }"),
+			    " {postmaster=boss@virt.example}, {empty@alias.example=,}, {vcmd@alias.example=|cat},"
+			    " {vfile@alias.example=/f}, {vlist@alias.example=:include:/f}, {vself@alias.example=\\hank} }"),
 		.virtual_mailbox_domains = STR("virt.example, catch.example, moved.example"),
 		.virtual_mailbox_maps =
 			STR("inline:{ {user1@virt.example=user1@virt.example}, {user2@virt.example=virt/user2/},"

@@ -42,14 +42,15 @@ static const struct {
 	{ MX, "empty@alias.example", "451 <empty@alias.example>: alias value ',' holds no address" },
 	{ MX, "empty@example.com", "451 <empty@example.com>: alias value ',' holds no address" },
 	{ MX, "bad@example.com", "451 <bad@example.com>: alias value 'a b' is no address" },
-	{ MX, "cmd@example.com",
-	  "451 <cmd@example.com>: alias value '|/bin/cat' is a command: aliases do not run commands" },
-	{ MX, "quoted@example.com",
-	  "451 <quoted@example.com>: alias value '\"|cat x\"' is a command: aliases do not run commands" },
-	{ MX, "file@example.com",
-	  "451 <file@example.com>: alias value '/var/mail/x' is a file: aliases do not write files" },
-	{ MX, "incl@example.com",
-	  "451 <incl@example.com>: alias value ':include:/x' is a list in a file: aliases do not include files" },
+	{ MX, "open@example.com", "451 <open@example.com>: alias value '\"|x' is no address, command, file or list" },
+	{ MX, "vcmd@alias.example",
+	  "451 <vcmd@alias.example>: alias value '|cat' is no address: only alias_maps may have others" },
+	{ MX, "vfile@alias.example",
+	  "451 <vfile@alias.example>: alias value '/f' is no address: only alias_maps may have others" },
+	{ MX, "vlist@alias.example",
+	  "451 <vlist@alias.example>: alias value ':include:/f' is no address: only alias_maps may have others" },
+	{ MX, "vself@alias.example",
+	  "451 <vself@alias.example>: alias value 'hank' is no address: only alias_maps may have others" },
 	{ MX, "x@other.example", "554 <x@other.example>: Relay access denied" },
 	{ UNKNOWN, "hank@example.com x@other.example", "554 <x@other.example>: Relay access denied" },
 	{ 0, "x@other.example", "554 <x@other.example>: Relay access denied" },
@@ -96,7 +97,16 @@ static const struct {
 	  "hub@alias.example/virtual/alias.example/hub@alias.example"
 	  " spoke@alias.example/virtual/alias.example/spoke@alias.example" },
 	{ MX, "root@localhost", "ops@out.example/smtp/out.example/ admin@example.com/local/example.com/admin" },
-	{ MX, "back", "back@example.com/local/example.com/back" },
+	{ MX, "back", "back@example.com/local/\\/back" },
+	{ MX, "both", "hank@example.com/local/\\/hank" },
+	{ MX, "cmd@example.com", "cmd@example.com/local/|/bin/cat/nobody" },
+	{ MX, "Quoted@localhost", "Quoted@localhost/local/|cat x/nobody" },
+	{ MX, "file", "file@example.com/local//var/mail/x/nobody" },
+	{ MX, "incl", "incl@example.com/local/:include:/x/nobody" },
+	{ MX, "self", "self@example.com/local/example.com/self self@example.com/local/|v self/nobody" },
+	{ MX, "crew cmd",
+	  "hank@example.com/local/example.com/hank crew@example.com/local/|cmd/nobody crew@example.com/local//f/nobody"
+	  " crew@example.com/local/:include:/l/nobody cmd@example.com/local/|/bin/cat/nobody" },
 	{ MX, "away@example.com", "dave@out.example/smtp/out.example/" },
 	{ MX, "team+x@example.com", "carol@example.com/local/example.com/carol" },
 };
@@ -206,7 +216,104 @@ START_TEST(doubling)
 }
 END_TEST
 
+/* Who hears of errors: owner-LIST of what a list leads to, the sender of all else; nobody for a bounce. */
+static const struct {
+	const char *sender, *given, *want; /* "address sender" of each */
+} owners[] = {
+	{ "", "crew@localhost", "hank@example.com , crew@localhost , crew@localhost , crew@localhost , " },
+	{ "me@x.test", "hank", "hank@example.com me@x.test, " },
+	{ "me@x.test", "crew@localhost",
+	  "hank@example.com owner-crew@localhost, crew@localhost owner-crew@localhost, crew@localhost owner-crew@localhost,"
+	  " crew@localhost owner-crew@localhost, " },
+	{ "me@x.test", "hank crew",
+	  "hank@example.com me@x.test, crew@example.com owner-crew@example.com, crew@example.com owner-crew@example.com,"
+	  " crew@example.com owner-crew@example.com, " },
+	{ "me@x.test", "nested",
+	  "carol@example.com me@x.test, hank@example.com owner-crew@example.com, crew@example.com owner-crew@example.com,"
+	  " crew@example.com owner-crew@example.com, crew@example.com owner-crew@example.com, " },
+	{ "me@x.test", "away+x", "dave@out.example owner-away@example.com, " },
+	{ "me@x.test", "owner-crew", "admin@example.com me@x.test, " },
+};
+
+START_TEST(owner_cases)
+{
+	struct lookupd_conf conf = world_conf();
+	scoped_routes struct routes routes = { 0 };
+	scoped_buf struct buf raw = { 0 }, got = { 0 };
+	struct str rest = str_from(owners[_i].given), item, part[ROUTE_PARTS];
+	struct strs given = { 0 };
+	struct world w;
+	size_t at = 0;
+
+	world_begin(&w, &conf);
+	while (conf_list_next(&rest, &item))
+		strs_add(&raw, &given, item);
+	ck_assert_int_eq(expand(&w.policy, MX, str_from(owners[_i].sender), &given, &routes).code, 250);
+	while (at < routes.list.raw.n) {
+		for (size_t k = 0; k < ROUTE_PARTS; k++)
+			ck_assert(strs_next(&routes.list, &at, &part[k]));
+		buf_addf(&got, "%.*s %.*s, ", STR_ARG(part[0]), STR_ARG(part[5]));
+	}
+	ck_assert_str_eq(buf_cstr(&got), owners[_i].want);
+	world_end(&w);
+}
+END_TEST
+
+static const struct {
+	const char *address, *target;
+	int code;
+} targets[] = {
+	{ "crew@example.com", "|other", 550 },	     { "crew@example.com", "hank", 550 },
+	{ "crew@example.com", "|cmd|cmd", 550 },     { "crew@virt.example", "|cmd", 550 },
+	{ "vcmd@alias.example", "|cat", 550 },	     { "nobody@example.com", "|cmd", 550 },
+	{ "a b@c@d", "|cmd", 550 },		     { "nested@example.com", "|cmd", 550 },
+	{ "crew@example.com", "|cmd", 250 },	     { "CREW+x@localhost", "/f", 250 },
+	{ "crew@example.com", ":include:/l", 250 },
+};
+
+START_TEST(target_cases)
+{
+	struct lookupd_conf conf = world_conf();
+	struct world w;
+
+	world_begin(&w, &conf);
+	struct reply r = expand_has_target(&w.policy, str_from(targets[_i].address), str_from(targets[_i].target));
+	ck_assert_int_eq(r.code, targets[_i].code);
+	world_end(&w);
+}
+END_TEST
+
+/* What the admin does not allow is refused, and not confirmed. */
+START_TEST(not_allowed)
+{
+	struct lookupd_conf conf = world_conf();
+	scoped_buf struct buf got = { 0 };
+	struct world w;
+
+	conf.allow_mail_to_commands = STR("forward");
+	conf.allow_mail_to_files = STR("");
+	world_begin(&w, &conf);
+	run(&w, MX, "cmd", &got);
+	ck_assert_str_eq(buf_cstr(&got), "451 <cmd@example.com>: alias value '|/bin/cat' is a command: allow_mail_to_commands does not have alias");
+	run(&w, MX, "file", &got);
+	ck_assert_str_eq(buf_cstr(&got), "451 <file@example.com>: alias value '/var/mail/x' is a file: allow_mail_to_files does not have alias");
+	run(&w, MX, "incl", &got);
+	ck_assert_str_eq(buf_cstr(&got), "incl@example.com/local/:include:/x/nobody");
+	ck_assert_int_eq(expand_has_target(&w.policy, STR("crew@example.com"), STR("|cmd")).code, 550);
+	ck_assert_int_eq(expand_has_target(&w.policy, STR("crew@example.com"), STR("/f")).code, 550);
+	world_end(&w);
+	conf.default_privs = STR("root");
+	world_begin(&w, &conf);
+	run(&w, MX, "incl", &got);
+	ck_assert_str_eq(buf_cstr(&got), "451 <incl@example.com>: alias value ':include:/x' needs default_privs to be another account than root");
+	world_end(&w);
+}
+END_TEST
+
 TEST_MAIN("expand", {
+	tcase_add_loop_test(tc, owner_cases, 0, COUNT(owners));
+	tcase_add_loop_test(tc, target_cases, 0, COUNT(targets));
+	tcase_add_test(tc, not_allowed);
 	tcase_add_loop_test(tc, expand_cases, 0, COUNT(cases));
 	tcase_add_loop_test(tc, transport_cases, 0, COUNT(transports));
 	tcase_add_loop_test(tc, flood_cases, 0, COUNT(floods));

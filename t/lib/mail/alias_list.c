@@ -17,7 +17,10 @@ static const struct {
 	{ false, "\\", "b\\; " },
 	{ false, ":include:", "b:include:; " },
 	{ false, ":include:lists/x", "b:include:lists/x; " },
-	{ false, "a\x01" "b", "ba?b; " },
+	{ false,
+	  "a\x01"
+	  "b",
+	  "ba?b; " },
 	{ false, "\"\"", "a\"\"; " },
 	{ false, "a,#b", "aa; a#b; " },
 	{ false, "#b", "a#b; " },

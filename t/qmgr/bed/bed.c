@@ -144,7 +144,7 @@ uint32_t bed_send(struct bed *b, const struct commit *m)
 	return b->serial;
 }
 
-static bool add_route(struct str given, struct buf *list, struct strs *routes)
+static bool add_route(struct str given, struct str sender, struct buf *list, struct strs *routes)
 {
 	bool far = str_ends(given, STR("@far.test")) || str_ends(given, STR(".out.test"));
 	struct str rest = given, user = str_cut(&rest, '@');
@@ -152,7 +152,7 @@ static bool add_route(struct str given, struct buf *list, struct strs *routes)
 	if (!far && !str_ends(given, STR("@v.test")))
 		return false;
 	struct str parts[ROUTE_PARTS] = { given, given, far ? STR("smtp") : STR("virtual"),
-					  far ? rest : STR(""), far ? STR("") : user };
+					  far ? rest : STR(""), far ? STR("") : user, sender };
 	for (size_t i = 0; i < ROUTE_PARTS; i++)
 		strs_add(list, routes, parts[i]);
 	return true;
@@ -168,7 +168,7 @@ void bed_route(struct bed *b)
 	uint32_t serial = bed_take(b, b->lookupd, &route_schema, &m);
 
 	while (strs_next(&m.recipients, &at, &given))
-		if (!add_route(given, &list, &a.routes))
+		if (!add_route(given, m.sender, &list, &a.routes))
 			a = (struct route_answer){ 550, STR("5.1.1"), STR("unknown"), { 0 } };
 	ck_assert_int_eq(frame_send(b->lookupd, &route_answer_schema, true, serial, &a), 0);
 	buf_free(&list);
@@ -205,7 +205,7 @@ uint32_t bed_delivery(struct bed *b, struct deliver *m)
 
 void bed_deliver_as(struct bed *b, uint32_t serial, uint8_t result, const char *status, const char *text)
 {
-	struct delivered d = { result, str_from(status), str_from(text) };
+	struct delivered d = { .result = result, .status = str_from(status), .text = str_from(text) };
 
 	ck_assert_int_eq(frame_send(b->local, &delivered_schema, true, serial, &d), 0);
 }

@@ -1,0 +1,3 @@
+#include "agents/commandd/conf.h"
+
+CONF_DEFINE(commandd, COMMANDD_CONF)

@@ -20,6 +20,7 @@ struct mailbox_file {
 	const struct local_conf *conf;
 	const char *path;
 	char *lock; /* of the dotlock that we hold; empty: none */
+	int lock_fd;
 	int fd;
 	off_t size; /* before; -1: nothing to undo */
 	struct err why;
@@ -32,6 +33,7 @@ static void let_go(struct mailbox_file *f)
 	fd_close(&f->fd);
 	if (f->lock && f->lock[0])
 		unlinkat(AT_FDCWD, f->lock, 0);
+	fd_close(&f->lock_fd);
 }
 #define scoped_mailbox_file __attribute__((cleanup(let_go)))
 
@@ -49,26 +51,45 @@ static bool wants(const struct mailbox_file *f, struct str word)
 	return conf_list_has(f->conf->mailbox_delivery_lock, word);
 }
 
-/* Left behind by who died; two who see that at once may remove each other's, as all programs with dotlocks may. */
+/* In our dotlocks, which we hold locked: one that nobody holds was left behind by one of us who was killed. */
+static const char mark[] = "tayori\n";
+
+static bool is_abandoned(int fd)
+{
+	char text[sizeof(mark)];
+
+	return pread(fd, text, sizeof(text), 0) == sizeof(mark) - 1 && memcmp(text, mark, sizeof(mark) - 1) == 0 &&
+	       flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Old ones too; of those of other programs nothing else is known. Two who see one at once may remove each other's, as with all dotlocks. */
 static void remove_stale(const struct mailbox_file *f, const char *lock)
 {
-	struct stat st;
+	scoped_fd int fd = open(lock, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st, own;
 
-	if (fstatat(AT_FDCWD, lock, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (clock_wall_us() / 1000 - (int64_t)st.st_mtime * 1000) > f->conf->stale_lock_time)
+	if (fstatat(AT_FDCWD, lock, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	bool ours = fd >= 0 && is_abandoned(fd) && fstat(fd, &own) == 0 && own.st_ino == st.st_ino &&
+		    own.st_dev == st.st_dev;
+	if (ours || clock_wall_us() / 1000 - (int64_t)st.st_mtime * 1000 > f->conf->stale_lock_time)
 		unlinkat(AT_FDCWD, lock, 0);
 }
 
 /* Where no file can be made beside it, the other locks must do. */
 static bool take_dotlock(struct mailbox_file *f, char *lock)
 {
+	bool other = wants(f, STR("fcntl")) || wants(f, STR("flock"));
+
 	for (int64_t tries = 0; wants(f, STR("dotlock")); tries++) {
-		scoped_fd int fd = open(lock, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
-		if (fd >= 0) {
+		f->lock_fd = open(lock, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (f->lock_fd >= 0) {
 			f->lock = lock;
+			/* a full disk leaves it empty, and it counts as another program's */
+			if (flock(f->lock_fd, LOCK_EX | LOCK_NB) == 0)
+				(void)!fd_write_all(f->lock_fd, str_from(mark));
 			return true;
 		}
-		bool other = wants(f, STR("fcntl")) || wants(f, STR("flock"));
 		if ((errno == EACCES || errno == EPERM || errno == EROFS) && other)
 			return true;
 		if (errno != EEXIST)
@@ -244,7 +265,7 @@ void append_message(const struct deliver *m, const struct local_conf *conf, stru
 	scoped_arena struct arena tmp = { 0 };
 	const char *path = arena_str(&tmp, m->target).p;
 	char *lock = arena_printf(&tmp, "%s.lock", path);
-	scoped_mailbox_file struct mailbox_file f = { .conf = conf, .path = path, .fd = -1, .size = -1 };
+	scoped_mailbox_file struct mailbox_file f = { .conf = conf, .path = path, .lock_fd = -1, .fd = -1, .size = -1 };
 	bool full;
 
 	buf_reset(text);

@@ -5,9 +5,14 @@
 #include "recipient.h"
 #include "tool.h"
 
-static const struct local_conf *conf_of(const struct run *run)
+static void take_privs(struct local *local)
 {
-	return run->conf;
+	const struct local_conf *conf = local->run->conf;
+
+	privs_find(&local->privs, conf->default_privs);
+	if (!local->privs.name)
+		log_line(&local->run->log, LOG_ERROR, "error: default_privs: %.*s is no account, or root's: files and lists of aliases are not used",
+			 LOG_ARG(conf->default_privs));
 }
 
 static bool prepare(struct run *run, struct err *err)
@@ -18,28 +23,14 @@ static bool prepare(struct run *run, struct err *err)
 	ASSERT(local);
 	local->run = run;
 	run->state = local;
-	privs_find(&local->privs, conf_of(run)->default_privs);
-	return true;
-}
-
-static bool begin(struct run *run, struct err *err)
-{
-	const struct local *local = run->state;
-
-	(void)err;
-	if (!local->privs.name)
-		log_line(&run->log, LOG_ERROR, "error: default_privs: %.*s is no account, or root's: files and lists of aliases are not used",
-			 LOG_ARG(conf_of(run)->default_privs));
+	take_privs(local);
 	return true;
 }
 
 static void reloaded(struct run *run, const void *old)
 {
-	struct local *local = run->state;
-
 	(void)old;
-	privs_find(&local->privs, conf_of(run)->default_privs);
-	begin(run, NULL);
+	take_privs(run->state);
 }
 
 static struct run *the_run(struct channel *ch)
@@ -76,7 +67,6 @@ static const struct daemon local = {
 	.clients = clients,
 	.n_clients = COUNT(clients),
 	.prepare = prepare,
-	.begin = begin,
 	.reloaded = reloaded,
 	.accept = tool_accept,
 	.child_ended = child_ended,

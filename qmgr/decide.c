@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "mail/addr.h"
+
 static const struct str transports[] = { STR("local"), STR("virtual"), STR("relay"), STR("lmtp"), STR("smtp") };
 enum { OUTSIDE = 4 }; /* from here on: to anywhere */
 
@@ -151,6 +153,16 @@ struct str decide_target(const struct env_recipient *r)
 	bool target = str_eq(r->transport, transports[0]) && r->nexthop.n > 0 && memchr("|/:\\", r->nexthop.p[0], 4);
 
 	return target ? r->nexthop : (struct str){ 0 };
+}
+
+void decide_key(const struct env_recipient *r, struct str target, struct buf *key)
+{
+	buf_reset(key);
+	addr_key(r->address, key);
+	buf_addc(key, '\0');
+	buf_add(key, target);
+	buf_addc(key, '\0');
+	buf_add(key, r->user);
 }
 
 bool decide_is_command(const struct env_recipient *r)

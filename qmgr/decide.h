@@ -43,6 +43,8 @@ bool decide_deferred(struct str transport, const struct qmgr_conf *conf);
 bool decide_is_local(struct str transport);
 /* What local is to do instead of a delivery into a mailbox with its .forward: see ROUTE_PARTS. Else empty. */
 struct str decide_target(const struct env_recipient *r);
+/* Replaces *key by what tells two recipients apart: address, target and user. */
+void decide_key(const struct env_recipient *r, struct str target, struct buf *key);
 /* commandd has it. */
 bool decide_is_command(const struct env_recipient *r);
 /* May its delivery be tried again without harm when nobody knows whether it was done? */

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "decide.h"
-#include "mail/addr.h"
 #include "routing.h"
 
 struct forward {
@@ -46,16 +45,6 @@ static void fail(struct forward *f, enum env_state state, const char *status, st
 
 /* ---- what is there ---- */
 
-static void make_key(const struct env_recipient *r, struct str target, struct buf *key)
-{
-	buf_reset(key);
-	addr_key(r->address, key);
-	buf_addc(key, '\0');
-	buf_add(key, target);
-	buf_addc(key, '\0');
-	buf_add(key, r->user);
-}
-
 /* All but the one in question, for which others will stand. */
 static void note_all(struct forward *f)
 {
@@ -66,12 +55,12 @@ static void note_all(struct forward *f)
 		const struct env_recipient *r = &env->recipients[i];
 		if (i == f->job->numbers[0])
 			continue;
-		make_key(r, decide_target(r), &key);
+		decide_key(r, decide_target(r), &key);
 		table_set(&f->there, buf_str(&key), (void *)(uintptr_t)r);
 		/* it had no .forward: the mailbox has it */
 		if (r->state != ENV_DELIVERED || decide_target(r).n > 0)
 			continue;
-		make_key(r, STR("\\"), &key);
+		decide_key(r, STR("\\"), &key);
 		table_set(&f->there, buf_str(&key), (void *)(uintptr_t)r);
 	}
 }
@@ -81,7 +70,7 @@ static void add(struct forward *f, struct env_recipient *r)
 	scoped_buf struct buf key = { 0 };
 
 	r->original = recipient(f)->original;
-	make_key(r, decide_target(r), &key);
+	decide_key(r, decide_target(r), &key);
 	const struct env_recipient *known = table_get(&f->there, buf_str(&key));
 	if (known) {
 		f->known |= known->state != ENV_REPLACED;

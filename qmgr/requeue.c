@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "decide.h"
 #include "tools.h"
 
 struct requeue {
@@ -60,6 +61,27 @@ static bool stage(struct requeue *r, struct entry *e, const struct env_recipient
 	return true;
 }
 
+/* An alias is expanded whole, though some of what it leads to has the message. */
+static uint32_t leave_out_served(const struct env *env, struct env_recipient *fresh, uint32_t n)
+{
+	scoped_table struct table served = { 0 };
+	scoped_buf struct buf key = { 0 };
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < env->n; i++) {
+		if (env->recipients[i].state != ENV_DELIVERED)
+			continue;
+		decide_key(&env->recipients[i], decide_target(&env->recipients[i]), &key);
+		table_set(&served, buf_str(&key), &served);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		decide_key(&fresh[i], decide_target(&fresh[i]), &key);
+		if (!table_get(&served, buf_str(&key)))
+			fresh[left++] = fresh[i];
+	}
+	return left;
+}
+
 static void routed(struct routing *routing, const struct reply *why)
 {
 	struct requeue *r = (struct requeue *)((char *)routing - offsetof(struct requeue, routing));
@@ -72,8 +94,10 @@ static void routed(struct routing *routing, const struct reply *why)
 		over(r, false);
 		return;
 	}
-	uint32_t n = routing_take(routing, &fresh, NULL);
-	if (!stage(r, e, fresh, n)) {
+	uint32_t n = leave_out_served(&r->env, fresh, routing_take(routing, &fresh, NULL));
+	if (n == 0)
+		log_line(&r->act->qmgr->run->log, LOG_WARNING, "warning: %s: not requeued: all that it leads to have it", r->id.text);
+	if (n == 0 || !stage(r, e, fresh, n)) {
 		over(r, false);
 		return;
 	}

@@ -266,36 +266,31 @@ static void child_ended(struct run *run, pid_t pid, int status)
 			c->pid = 0;
 }
 
-static bool prepare(struct run *run, struct err *err)
+static void take_privs(struct run *run)
 {
-	struct commandd *d = calloc(1, sizeof(*d));
+	struct commandd *d = run->state;
+	struct str name = conf(run)->default_privs;
 
-	(void)err;
-	ASSERT(d);
-	privs_find(&d->privs, conf(run)->default_privs);
-	run->state = d;
-	return true;
-}
-
-static bool begin(struct run *run, struct err *err)
-{
-	const struct commandd *d = run->state;
-
-	(void)err;
+	privs_find(&d->privs, name);
 	if (!d->privs.name)
 		log_line(&run->log, LOG_ERROR,
 			 "error: default_privs: %.*s is no account, or root's: no commands of aliases are run",
-			 LOG_ARG(conf(run)->default_privs));
+			 LOG_ARG(name));
+}
+
+static bool prepare(struct run *run, struct err *err)
+{
+	(void)err;
+	run->state = calloc(1, sizeof(struct commandd));
+	ASSERT(run->state);
+	take_privs(run);
 	return true;
 }
 
 static void reloaded(struct run *run, const void *old)
 {
-	struct commandd *d = run->state;
-
 	(void)old;
-	privs_find(&d->privs, conf(run)->default_privs);
-	begin(run, NULL);
+	take_privs(run);
 }
 
 static void drain(struct run *run)
@@ -317,8 +312,8 @@ static const struct daemon commandd = {
 	.clients = clients,
 	.n_clients = COUNT(clients),
 	.prepare = prepare,
-	.begin = begin,
 	.reloaded = reloaded,
+	.powers = OUTSIDE_POWERS,
 	.drain = drain,
 	.child_ended = child_ended,
 };

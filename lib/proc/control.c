@@ -92,7 +92,7 @@ static void on_walls(struct channel *ch, uint32_t serial, void *message)
 		.landlock = m->landlock,
 		.network = m->network,
 		.keep_privileges = m->spawner,
-		.powers = run->child_filter >= 0 ? SPAWN_POWERS : 0,
+		.powers = run->child_filter < 0 ? 0 : run->daemon->powers ? run->daemon->powers : SPAWN_POWERS,
 		.memory_bytes = m->memory_bytes,
 		.descriptors = m->descriptors,
 	};

@@ -49,6 +49,7 @@ struct daemon {
 	/* Finish what is begun and call run_drained. NULL: exits at once. */
 	void (*drain)(struct run *run);
 	void (*child_ended)(struct run *run, pid_t pid, int status);
+	uint64_t powers; /* parents of users' processes: what they keep of root's; 0: SPAWN_POWERS */
 	/* Parents of sessions: a row of text for each, into the file; ends those of a user. How many. */
 	uint32_t (*who)(struct run *run, int file);
 	uint32_t (*kick)(struct run *run, struct str user);

@@ -20,6 +20,10 @@
 	(FENCE_POWER(CAP_DAC_OVERRIDE) | FENCE_POWER(CAP_CHOWN) | FENCE_POWER(CAP_SETUID) | FENCE_POWER(CAP_SETGID) |  \
 	 FENCE_POWER(CAP_SETPCAP) | FENCE_POWER(CAP_SYS_CHROOT) | FENCE_POWER(CAP_KILL))
 
+/* For spawn_outside alone. */
+#define OUTSIDE_POWERS                                                                                                 \
+	(FENCE_POWER(CAP_SETUID) | FENCE_POWER(CAP_SETGID) | FENCE_POWER(CAP_SETPCAP) | FENCE_POWER(CAP_KILL))
+
 struct spawn_user {
 	struct str user; /* for the log */
 	uint32_t uid, gid;

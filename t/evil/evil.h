@@ -26,7 +26,7 @@ struct evil {
 enum act_kind {
 	ACT_CALL = 1,	/* any answer of the kernel but EPERM and ENOSYS means that the call got through */
 	ACT_PARENT = 2, /* a spawner must not be able to do it either */
-	ACT_ACCOUNT = 4 /* nor accountd */
+	ACT_ACCOUNT = 4 /* nor accountd or commandd */
 };
 
 struct act {

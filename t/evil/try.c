@@ -126,7 +126,7 @@ static void try_all(struct evil *e, bool fenced, int kind)
 
 void evil_fenced(struct evil *e)
 {
-	bool account = strcmp(e->daemon, "accountd") == 0;
+	bool account = strcmp(e->daemon, "accountd") == 0 || strcmp(e->daemon, "commandd") == 0;
 
 	try_all(e, true, account ? ACT_ACCOUNT : evil_is_spawner(e->daemon) ? ACT_PARENT : 0);
 }

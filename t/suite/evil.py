@@ -130,7 +130,7 @@ class Evil(Instance):
 
 def kernel_acts(landlock):
     need_evil()
-    daemons = ["smtpd", "pop3d", "imapd", "qmgr", "keyd", "lookupd", "authd", "logd", "accountd", "dialer", *CONNECTING, *SPAWNERS]
+    daemons = ["smtpd", "pop3d", "imapd", "qmgr", "keyd", "lookupd", "authd", "logd", "accountd", "commandd", "dialer", *CONNECTING, *SPAWNERS]
     main = f"auth_system_users = yes\nunix_sockets = /nonexistent/socket\nlandlock_enable = {landlock}\n"
     with Evil(daemons, "kernel", main) as t:
         # smtpd runs for mx, for submission and for sendmail, imapd twice
@@ -151,7 +151,7 @@ def show(told):
     # none was left out but what is a daemon's own business, or a spawner's
     most = len(tried["local/local-child"])
     assert all(tried[f"{d}/{d}-child"].keys() == tried["local/local-child"].keys() for d in SPAWNERS)
-    assert all(len(acts) >= (30 if "accountd" in who else 100 if who.split("/")[1] in SPAWNERS + CONNECTING else most - 1)
+    assert all(len(acts) >= (30 if who.split("/")[1] in ("accountd", "commandd") else 100 if who.split("/")[1] in SPAWNERS + CONNECTING else most - 1)
                for who, acts in tried.items()), {who: len(acts) for who, acts in tried.items()}
     return tried
 
@@ -458,7 +458,8 @@ CHOWN, OVERRIDE, SEARCH, KILL, SETGID, SETUID, SETPCAP, LOW_PORTS, CHROOT, RESOU
 MASTER = sum(1 << c for c in (CHOWN, SEARCH, KILL, SETGID, SETUID, SETPCAP, LOW_PORTS, CHROOT, RESOURCE))
 STARTED = MASTER | 1 << OVERRIDE | 1 << AUDIT
 SPAWNER = sum(1 << c for c in (CHOWN, OVERRIDE, KILL, SETGID, SETUID, SETPCAP, CHROOT))
-ROOTS = dict(dict.fromkeys(SPAWNERS, SPAWNER), accountd=STARTED)
+RUNNER = sum(1 << c for c in (KILL, SETGID, SETUID, SETPCAP))
+ROOTS = dict(dict.fromkeys(SPAWNERS, SPAWNER), accountd=STARTED, commandd=RUNNER)
 
 
 def status_of(pid):

@@ -46,6 +46,7 @@ void bed_run(struct bed *b, const char *const settings[])
 	b->smtpd = harness_client(&b->h, "smtpd", "smtp", b->authority);
 	b->lookupd = harness_server(&b->h, "lookupd");
 	b->local = harness_server(&b->h, "local");
+	b->commandd = harness_server(&b->h, "commandd");
 	b->smtp = harness_server(&b->h, "smtp");
 	listen_here(b);
 	ck_assert(harness_run(&b->h));
@@ -60,6 +61,7 @@ void bed_stop(struct bed *b, bool by_kill)
 	close(b->smtpd);
 	close(b->lookupd);
 	close(b->local);
+	close(b->commandd);
 	close(b->smtp);
 }
 
@@ -172,6 +174,38 @@ void bed_route(struct bed *b)
 			a = (struct route_answer){ 550, STR("5.1.1"), STR("unknown"), { 0 } };
 	ck_assert_int_eq(frame_send(b->lookupd, &route_answer_schema, true, serial, &a), 0);
 	buf_free(&list);
+}
+
+void bed_route_as(struct bed *b, const char *lines)
+{
+	struct route_answer a = { .code = 250, .status = STR("2.0.0"), .text = STR("ok") };
+	scoped_buf struct buf list = { 0 };
+	struct str rest = str_from(lines);
+	struct route m;
+	uint32_t serial = bed_take(b, b->lookupd, &route_schema, &m);
+	struct str given = { 0 };
+	size_t at = 0;
+
+	strs_next(&m.recipients, &at, &given);
+	while (rest.n > 0) {
+		struct str line = str_cut(&rest, '\n'), address = str_cut(&line, '|');
+		strs_add(&list, &a.routes, address);
+		strs_add(&list, &a.routes, given);
+		for (size_t i = 2; i < ROUTE_PARTS; i++)
+			strs_add(&list, &a.routes, str_cut(&line, '|'));
+	}
+	ck_assert_int_eq(frame_send(b->lookupd, &route_answer_schema, true, serial, &a), 0);
+}
+
+void bed_expand_as(struct bed *b, uint32_t serial, const char *items)
+{
+	struct delivered d = { .result = DELIVERY_EXPANDED, .status = STR("2.0.0") };
+	scoped_buf struct buf raw = { 0 };
+	struct str rest = str_from(items);
+
+	while (rest.n > 0)
+		strs_add(&raw, &d.targets, str_cut(&rest, '\n'));
+	ck_assert_int_eq(frame_send(b->local, &delivered_schema, true, serial, &d), 0);
 }
 
 uint16_t bed_code(struct bed *b)

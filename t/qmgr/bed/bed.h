@@ -15,7 +15,7 @@
 struct bed {
 	struct harness h;
 	const char *dir, *queue;
-	int smtpd, lookupd, local, smtp, listener;
+	int smtpd, lookupd, local, commandd, smtp, listener;
 	uint32_t authority;
 	uint32_t serial;
 	struct buf frame; /* backs the slices of the last message that was taken */
@@ -41,6 +41,10 @@ struct queue_id bed_id(struct bed *b);
 /* A commit of "Subject: x\n\nbody\n" to `to`, blanks between; its serial. Change fields of *m before bed_send. */
 void bed_commit(struct bed *b, const struct queue_id *id, const char *to, struct commit *m);
 uint32_t bed_send(struct bed *b, const struct commit *m);
+/* Answers with DELIVERY_EXPANDED; items are divided by '\n'. */
+void bed_expand_as(struct bed *b, uint32_t serial, const char *items);
+/* Plays lookupd once: each recipient as "address|transport|nexthop|user|sender" of its own line says. */
+void bed_route_as(struct bed *b, const char *lines);
 /* Plays lookupd once: user@v.test is virtual, user@far.test smtp, user@NAME.out.test smtp by NAME, all else refused with 550. */
 void bed_route(struct bed *b);
 /* The code of the next answer to a commit. */

@@ -281,9 +281,11 @@ static void try_tickets(struct evil *e, const char *parent)
 
 /* ---- as qmgr, to local ---- */
 
-static void try_delivery(struct evil *e, const char *act, struct str user, int content, uint64_t size)
+static void try_target(struct evil *e, const char *act, struct str user, const char *target, int content, uint64_t size)
 {
+	const char *server = target[0] == '|' ? "commandd" : "local";
 	struct deliver q = { .user = user,
+			     .target = str_from(target),
 			     .queue_id = STR("evil"),
 			     .recipient = STR("bob@example.test"),
 			     .size = size,
@@ -292,9 +294,25 @@ static void try_delivery(struct evil *e, const char *act, struct str user, int c
 	scoped_buf struct buf frame = { 0 };
 	char text[32];
 
-	evil_must(run_ask(e->run, "local", &deliver_schema, &q, &delivered_schema, ASK_MS, &frame, &a), "local");
+	evil_must(run_ask(e->run, server, &deliver_schema, &q, &delivered_schema, ASK_MS, &frame, &a), server);
 	snprintf(text, sizeof(text), "result %u", a.result);
 	evil_act(e, act, a.result == DELIVERY_DONE, text);
+}
+
+static void try_delivery(struct evil *e, const char *act, struct str user, int content, uint64_t size)
+{
+	try_target(e, act, user, "", content, size);
+}
+
+/* What neither an alias nor a .forward has. */
+static void try_targets(struct evil *e, int content)
+{
+	static const char *const targets[] = { "|id", "/tmp/tayori-evil", "/etc/passwd", ":include:/etc/passwd" };
+	static const char *const users[] = { "nobody", "root", "daemon", "bob", "bob@example.test", "../bob" };
+
+	for (size_t i = 0; i < COUNT(targets); i++)
+		for (size_t k = 0; k < COUNT(users); k++)
+			try_target(e, "target_of_nobody", str_from(users[k]), targets[i], content, 0);
 }
 
 /* What is no file is not handed to the child: the channel breaks. */
@@ -339,6 +357,7 @@ static void try_deliveries(struct evil *e)
 
 	for (size_t i = 0; i < COUNT(users); i++)
 		try_delivery(e, "deliver_to_path", str_from(users[i]), file, 0);
+	try_targets(e, file);
 	try_delivery(e, "deliver_too_short", STR("bob@example.test"), file, (uint64_t)1 << 62);
 	close(file);
 	try_folder(e);
@@ -386,12 +405,13 @@ static const struct {
 	const char *server, *may; /* names of the messages that it takes from this daemon */
 } servers[] = {
 	{ "qmgr", "queue_ids queue_room spool_open spool_drop commit" },
-	{ "lookupd", "check_sender check_recipient route remote_policy" },
+	{ "lookupd", "check_sender check_recipient check_address check_access route remote_policy alias_check" },
 	{ "authd", "login mailbox_find" },
 	{ "keyd", "key_chain key_sign" },
 	{ "pop3session", "session_open session_wake session_gone" },
 	{ "imapsession", "session_open session_wake session_gone" },
 	{ "local", "deliver" },
+	{ "commandd", "deliver" },
 	{ "smtp", "transfer" },
 	{ "resolverd", "dns_ask" },
 	{ "dialer", "dial" },

@@ -130,7 +130,7 @@ static const struct ipc_schema *answer_to(const struct ipc_schema *question)
 		{ &key_chain_schema, &key_chain_answer_schema },  { &key_sign_schema, &key_sign_answer_schema },
 		{ &session_open_schema, &session_opened_schema }, { &mailbox_find_schema, &mailbox_schema },
 		{ &grant_schema, &granted_schema },		  { &deliver_schema, &delivered_schema },
-		{ &session_wake_schema, &session_opened_schema },
+		{ &session_wake_schema, &session_opened_schema }, { &alias_check_schema, &verdict_schema },
 		{ &dns_ask_schema, &dns_answer_schema },	  { &transfer_schema, &transferred_schema },
 	};
 

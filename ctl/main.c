@@ -7,6 +7,7 @@ static const struct command commands[] = {
 	{ "tayori", cmd_tayori },	{ "sendmail", cmd_sendmail }, { "mailq", cmd_mailq },
 	{ "postqueue", cmd_postqueue }, { "postsuper", cmd_postsuper }, { "postcat", cmd_postcat },
 	{ "postconf", cmd_postconf },	{ "postmap", cmd_postmap },   { "newaliases", cmd_newaliases },
+	{ "postalias", cmd_postmap },
 };
 
 int main(int argc, char **argv)

@@ -26,14 +26,15 @@ maximal_backoff_time = 2s
 deliver_lock_attempts = 3
 local_child_idle_time = 1s
 """
-ANNA, BEN = accounts.NAMES
+# nobody else's, so that several such tests may run at a time
+ANNA, BEN = f"tyr-anna{os.getpid()}", f"tyr-ben{os.getpid()}"
 
 
 class Host(Instance):
     """An instance with the accounts of the host, and a folder in which everybody may write."""
     def __init__(self, aliases="", main="", **how):
         self.aliases = aliases
-        self.people = accounts.Accounts()
+        self.people = accounts.Accounts((ANNA, BEN))
         super().__init__(main=MAIN + main, start=False, **how)
 
     def __enter__(self):

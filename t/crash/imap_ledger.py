@@ -138,14 +138,15 @@ class Expected:
         wrong, places = [], collections.defaultdict(list)
         for key, (mid, flags) in rest.items():
             places[mid, key[:2]].append((key, flags))
-        for loose in self.loose:
+        # one mail may be moved to a folder from several: those that have left must be there; then what is over may be a copy's
+        gone = [x for x in self.loose if x.source and not self.items[x.source].seen]
+        for loose in gone + [x for x in self.loose if not x.source]:
             here = places.get((loose.mid, loose.where), [])
             at = next((i for i, (_, flags) in enumerate(here) if flags in loose.flags), None)
-            there = loose.source and self.items[loose.source].seen
-            if loose.source and (at is not None) == there:
-                wrong.append(f"{loose.mid} is in {'both' if there else 'neither'} of {loose.source} and {loose.where}")
             if at is not None:
                 here.pop(at)
+            elif loose.source:
+                wrong.append(f"{loose.mid} is in neither of {loose.source} and {loose.where}")
         wrong += [f"{key} {mid} {sorted(flags)} is there, and nobody put it there" for (mid, _), here in places.items() for key, flags in here]
         return wrong
 

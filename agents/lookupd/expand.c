@@ -176,6 +176,9 @@ static bool expand_virtual(struct expansion *x, struct node *n, bool *found)
 
 static const char *not_allowed(const struct policy *p, enum alias_kind kind)
 {
+	/* a stranger chooses the address, and $1 would put it into the command */
+	if (maps_have_patterns(&p->alias))
+		return "is no address: those may not stand in alias_maps together with a table of patterns";
 	if (kind == ALIAS_COMMAND && !p->alias_commands)
 		return "is a command: allow_mail_to_commands does not have alias";
 	if (kind == ALIAS_FILE && !p->alias_files)
@@ -374,6 +377,6 @@ struct reply expand_has_target(struct policy *p, struct str address, struct str 
 	if (r == DICT_ERROR)
 		return decide_trouble(address);
 	bool command = str_starts(target, STR("|")), file = str_starts(target, STR("/"));
-	bool allowed = command ? p->alias_commands : !file || p->alias_files;
+	bool allowed = (command ? p->alias_commands : !file || p->alias_files) && !maps_have_patterns(&p->alias);
 	return r == DICT_FOUND && allowed && has_target(buf_str(&value), target) ? REPLY(250, 2, 0, 0, "Ok") : no;
 }

@@ -214,9 +214,22 @@ static enum dict_result source_get(struct policy *p, struct source *s, struct st
 	return r;
 }
 
+static bool is_pattern(const struct maps_item *item)
+{
+	return item->source && item->source->dict && dict_is_pattern(item->source->dict);
+}
+
+bool maps_have_patterns(const struct maps *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (is_pattern(&m->items[i]))
+			return true;
+	return false;
+}
+
 static bool is_left_out(const struct maps_item *item, bool part)
 {
-	return part && item->source && item->source->dict && dict_is_pattern(item->source->dict);
+	return part && is_pattern(item);
 }
 
 static enum dict_result get(struct policy *p, const struct maps *m, struct str key, bool part, struct buf *value)

@@ -65,6 +65,8 @@ void policy_refresh(struct policy *p, int64_t now_ms);
 
 /* The first item that has the key decides; so does one that cannot answer. A plain name has itself as its value. */
 enum dict_result maps_get(struct policy *p, const struct maps *m, struct str key, struct buf *value);
+/* Is one of them a table of patterns, whose values may hold pieces of the key? */
+bool maps_have_patterns(const struct maps *m);
 /* The same for a part of what was asked: tables of patterns are left out, their rows are for the whole. */
 enum dict_result maps_get_part(struct policy *p, const struct maps *m, struct str key, struct buf *value);
 

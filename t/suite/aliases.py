@@ -509,5 +509,19 @@ def test_virtual_users_have_no_commands():
         assert len(t.fetch("bob", wait=1)) == 1 and not os.path.exists("/tmp/tyr-evil")
 
 
+
+def test_patterns_run_nothing():
+    """A stranger chooses the address: no piece of it gets into a command, nor does any command stand beside a table of patterns."""
+    with Host("run: \"|touch @W/ran\"\n", "alias_maps = pcre:$config_directory/patterns, lmdb:$config_directory/aliases\n") as t:
+        with open(f"{t.dir}/etc/patterns", "w") as f:
+            f.write(f'/^(.*)-sh$/ "|touch {t.world}/$1"\n/^all-(.*)$/ $1\n')
+        t.ctl("tayori", "reload")
+        for name in "evil-sh", "run":
+            refused = t.send("a@remote.test", [f"{name}@host.test", f"all-{ANNA}@host.test"], LETTER % name.encode())
+            assert list(refused) == [f"{name}@host.test"] and refused[f"{name}@host.test"][0] == 451, refused
+        until(lambda: len(t.new(ANNA)) == 2)
+        assert os.listdir(t.world) == []
+
+
 if __name__ == "__main__":
     suite.main()

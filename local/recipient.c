@@ -164,8 +164,9 @@ static void on_delivered(void *arg, enum call_result result, void *message)
 {
 	struct recipient *r = arg;
 	struct delivered *d = message;
+	uint8_t most = r->room == ROOM_OUTSIDE ? DELIVERY_NO_LIST : r->room == ROOM_ALIAS ? DELIVERY_EXPANDED : DELIVERY_FAILED;
 
-	if (result == CALL_OK && (d->result < DELIVERY_DONE || d->result > DELIVERY_NO_LIST || (d->result == DELIVERY_NO_LIST && r->room != ROOM_OUTSIDE)))
+	if (result == CALL_OK && (d->result < DELIVERY_DONE || d->result > most))
 		result = CALL_BROKEN;
 	if (result == CALL_OK) {
 		if (r->room != ROOM_MAILBOX && d->text.n > 0 && d->result >= DELIVERY_EXPANDED)

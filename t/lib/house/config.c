@@ -121,7 +121,7 @@ START_TEST(services)
 	ck_assert_str_is(mx->user, STR("tayori-smtpd"));
 	/* whoever is asked is there, and before who asks; accountd only when it is wanted */
 	ck_assert(find(&c, "qmgr", 0) && find(&c, "lookupd", 0) && find(&c, "authd", 0) && find(&c, "keyd", 0) &&
-		  find(&c, "local", 0) && find(&c, "pop3session", 0) && find(&c, "logd", 0));
+		  find(&c, "local", 0) && find(&c, "commandd", 0) && find(&c, "pop3session", 0) && find(&c, "logd", 0));
 	ck_assert_ptr_null(find(&c, "accountd", 0));
 	ck_assert_str_eq(c.services->daemon->name, "logd");
 	config_free(&c);

@@ -95,12 +95,27 @@ static bool set_limit(int what, rlim_t value, struct err *err)
 	return setrlimit((__rlimit_resource_t)what, &limit) == 0 || err_errno(err, "setrlimit %d", what);
 }
 
+/* A parent's children have limits of their own, which may be higher: they could not go above its hard one. */
+static bool limit_memory(const struct fence *fence, struct err *err)
+{
+	struct rlimit now;
+
+#ifdef TAYORI_SANITIZED /* the sanitizer's shadow is terabytes of address space */
+	return true;
+#endif
+	if (!fence->keep_privileges)
+		return set_limit(RLIMIT_AS, fence->memory_bytes, err);
+	if (getrlimit(RLIMIT_AS, &now) < 0)
+		return err_errno(err, "getrlimit");
+	if (now.rlim_max > fence->memory_bytes)
+		now.rlim_cur = fence->memory_bytes;
+	return setrlimit(RLIMIT_AS, &now) == 0 || err_errno(err, "setrlimit");
+}
+
 static bool enter_limits(const struct fence *fence, struct err *err)
 {
-#ifndef TAYORI_SANITIZED /* the sanitizer's shadow is terabytes of address space */
-	if (fence->memory_bytes && !set_limit(RLIMIT_AS, fence->memory_bytes, err))
+	if (fence->memory_bytes && !limit_memory(fence, err))
 		return false;
-#endif
 	if (fence->descriptors && !set_limit(RLIMIT_NOFILE, fence->descriptors, err))
 		return false;
 	if (fence->processes_here && !set_limit(RLIMIT_NPROC, fence->processes_here, err))

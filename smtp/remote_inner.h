@@ -52,7 +52,8 @@ struct remote {
 	size_t dots;	  /* answers to the end of data that are due (LMTP: one for each) */
 	struct data_encoder encoder;
 	uint64_t sent;
-	bool whole; /* the end of the message is with the kernel, or may be */
+	bool filling; /* content_go_on is at work */
+	bool whole;   /* the end of the message is with the kernel, or may be */
 };
 
 /* The words for "in reply to", and time limits, by step. */

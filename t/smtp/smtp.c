@@ -100,6 +100,7 @@ struct bed {
 	int qmgr, lookupd, resolverd;
 	struct buf frame;
 	const char *tls, *user;
+	size_t more_lines; /* of the message */
 };
 
 static void begin(struct bed *b, const char *const settings[])
@@ -127,13 +128,17 @@ static void finish(struct bed *b)
 static void send_transfer(struct bed *b, uint16_t port, const char *transport, const char *hop, const char *to)
 {
 	char nexthop[100];
-	scoped_buf struct buf raw = { 0 };
+	scoped_buf struct buf raw = { 0 }, body = { 0 };
 	int fd = memfd_create("message", MFD_CLOEXEC);
-	struct transfer m = { .queue_id = STR("ID"), .transport = str_from(transport), .sender = STR("from@v.test"), .size = sizeof(BODY) - 1, .content = fd };
+
+	buf_add(&body, STR(BODY));
+	for (size_t i = 0; i < b->more_lines; i++)
+		buf_add(&body, STR(".a line of forty octets is much the same\n"));
+	struct transfer m = { .queue_id = STR("ID"), .transport = str_from(transport), .sender = STR("from@v.test"), .size = body.n, .content = fd };
 
 	snprintf(nexthop, sizeof(nexthop), "%s:%u", hop, port);
 	m.nexthop = str_from(nexthop);
-	ck_assert_int_eq(write(fd, BODY, sizeof(BODY) - 1), sizeof(BODY) - 1);
+	ck_assert_int_eq(write(fd, body.p, body.n), (ssize_t)body.n);
 	for (struct str rest = str_from(to); rest.n > 0;)
 		strs_add(&raw, &m.recipients, str_cut(&rest, ' '));
 	ck_assert_int_eq(frame_send(b->qmgr, &transfer_schema, false, 7, &m), 0);
@@ -341,6 +346,31 @@ START_TEST(reuse)
 }
 END_TEST
 
+/* As fast as the kernel takes it, and with one end: an end too many would be the next command. */
+START_TEST(large)
+{
+	struct bed b;
+	struct transferred t;
+	char classes[40];
+	struct str status, text;
+	uint16_t port;
+	const char *const scripts[] = { HELLO LETTER LETTER LETTER "X\n", "S 421 once is enough\n", NULL };
+	pid_t pid = serve(scripts, &port);
+
+	begin(&b, (const char *const[]){ "smtp_connection_reuse_time", "60s", NULL });
+	for (size_t i = 0; i < 3; i++) {
+		b.more_lines = (size_t[]){ 2000, 50000, 0 }[i];
+		send_transfer(&b, port, "smtp", "[127.0.0.1]", "a@r.test");
+		await(&b, &t);
+		results(&t, classes, &status, &text);
+		ck_assert_msg(strcmp(classes, "2") == 0, "%zu: %.*s", i, STR_ARG(text));
+	}
+	finish(&b);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
 static const struct {
 	const char *hop, *classes, *status;
 	bool reached;
@@ -484,6 +514,6 @@ START_TEST(bad_transfers)
 }
 END_TEST
 
-TEST_MAIN("smtp", tcase_add_loop_test(tc, remote_hosts, 0, COUNT(rows)); tcase_add_test(tc, lmtp); tcase_add_test(tc, reuse);
+TEST_MAIN("smtp", tcase_add_loop_test(tc, remote_hosts, 0, COUNT(rows)); tcase_add_test(tc, lmtp); tcase_add_test(tc, reuse); tcase_add_test(tc, large);
 	  tcase_add_loop_test(tc, next_hops, 0, COUNT(hops)); tcase_add_test(tc, loop_to_self); tcase_add_test(tc, logins);
 	  tcase_add_test(tc, tls_is_needed); tcase_add_test(tc, tls_falls_back); tcase_add_test(tc, bad_transfers))

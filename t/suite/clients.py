@@ -17,9 +17,8 @@ import tempfile
 import time
 
 import suite
+from peers import POSTFIX_SERVICES, USERS, bound, exim_binary, with_users
 from suite import BUILD, ROOT, Instance, Skip, Wire, free_base, need, original, run, until
-
-CACHE = "/var/cache/tayori-tests"
 
 
 def sent_to_bob(t, word, n=1):
@@ -517,31 +516,6 @@ def check_brought(t, want):
     return got
 
 
-POSTFIX_SERVICES = """
-{smtp} inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
-
-
 def test_postfix():
     """Debian's Postfix, in folders of its own, relays to our MX port and insists on TLS with our name."""
     need("postfix")
@@ -585,21 +559,6 @@ def test_postfix():
             run("/usr/sbin/postfix", "-c", f"{d}/etc", "stop")
 
 
-def exim_binary():
-    """Debian's Exim, unpacked and not installed: its package and Postfix's exclude each other."""
-    found = glob.glob(CACHE + "/exim/usr/sbin/exim4")
-    if found:
-        return found[0]
-    need("apt-get", "dpkg")
-    os.makedirs(CACHE, exist_ok=True)
-    r = run("apt-get", "download", "-qq", "exim4-daemon-light", "exim4-base", cwd=CACHE, timeout=120)
-    for package in glob.glob(CACHE + "/*.deb"):
-        run("dpkg", "-x", package, CACHE + "/exim")
-    if not glob.glob(CACHE + "/exim/usr/sbin/exim4"):
-        raise Skip("Exim cannot be had: " + r.stderr.strip()[:200])
-    return CACHE + "/exim/usr/sbin/exim4"
-
-
 EXIM = """
 exim_user = exim
 exim_group = exim
@@ -638,24 +597,17 @@ def test_exim():
     if not ROOT:
         raise Skip("needs root")
     binary = exim_binary()
-    libraries = run("ldd", binary).stdout
-    if "not found" in libraries:
-        raise Skip("Exim's libraries are missing: " + " ".join(re.findall(r"(\S+) => not found", libraries)))
     with Instance() as t, tempfile.TemporaryDirectory(prefix="tayori-exim-") as d:
-        uid = 64321
         os.chmod(d, 0o755)
         with open(f"{d}/conf", "w") as f:
             f.write(EXIM.format(binary=binary, d=d + "/spool", port=t.smtp, ca=f"{t.dir}/tls/ca.pem"))
         os.mkdir(f"{d}/spool")
-        os.chown(f"{d}/spool", uid, uid)
-        # a user of its own, in a mount namespace only
-        for name, line in ("passwd", "{}:x:%d:%d::/nonexistent:/bin/false\n" % (uid, uid)), ("group", "{}:x:%d:\n" % uid):
-            with open(f"{d}/{name}", "w") as out, open(f"/etc/{name}") as given:
-                out.write(given.read() + line.format("Debian-exim") + line.format("exim"))
-        inside = f"mount --bind {d}/passwd /etc/passwd && mount --bind {d}/group /etc/group && exec \"$@\""
+        os.chown(f"{d}/spool", USERS["exim"], USERS["exim"])
+        with_users(d)
 
         def exim(*args, **kw):
-            return subprocess.run(["unshare", "-m", "sh", "-c", inside, "sh", binary, "-C", f"{d}/conf", *args], capture_output=True, timeout=60, **kw)
+            command = bound({"/etc/passwd": f"{d}/passwd", "/etc/group": f"{d}/group"}, binary, "-C", f"{d}/conf", *args)
+            return subprocess.run(["unshare", "-m", *command], capture_output=True, timeout=60, **kw)
 
         def log():
             return "".join(open(p, errors="replace").read() for p in sorted(glob.glob(f"{d}/spool/log-*")))

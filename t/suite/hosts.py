@@ -17,7 +17,8 @@ from suite import Instance, need, run, until
 
 NEWNET = 0x40000000
 SERIAL = iter(range(1, 1000))
-PREFIX = "10.99.%d." % (os.getpid() % 250)
+OCTET = os.getpid() % 250
+PREFIX = f"10.99.{OCTET}."
 
 
 def enter(path):
@@ -73,9 +74,12 @@ class Host(Instance):
 
     def submit(self, to, subject="s", body=b"line\r\n", sender="alice@example.test"):
         to = [to] if isinstance(to, str) else to
+        self.submit_message(to, b"From: %s\r\nTo: %s\r\nSubject: %s\r\n\r\n%s" % (sender.encode(), to[0].encode(), subject.encode(), body), sender)
+
+    def submit_message(self, to, message, sender="alice@example.test"):
         with self.smtp_client(self.submission, tls=True) as c:
             c.login("alice", "tayori")
-            c.sendmail(sender, to, b"From: %s\r\nTo: %s\r\nSubject: %s\r\n\r\n%s" % (sender.encode(), to[0].encode(), subject.encode(), body))
+            c.sendmail(sender, to, message, ["BODY=8BITMIME"])
 
     def queue_empty(self):
         return until(lambda: "Mail queue is empty" in self.ctl("mailq"), 60, 0.1)
@@ -86,6 +90,7 @@ class Net:
         need("ip", "nsd")
         if not suite.ROOT:
             raise suite.Skip("needs root")
+        self.reverse = f"{OCTET}.99.10.in-addr.arpa"
         self.names, self.zones, self.stack = [], {}, contextlib.ExitStack()
         self.dir = tempfile.mkdtemp(prefix="tayori-net-")
         os.chmod(self.dir, 0o755)
@@ -126,8 +131,14 @@ class Net:
 
     def host(self, name, **kw):
         host = self.stack.enter_context(Host(self, name, **kw))
-        self.zone(f"{name}.test", f"@ MX 10 mx\nmx A {host.address}")
+        self.announce(host)
         return host
+
+    def announce(self, host):
+        """An MX and an address for mail, and a name for the address."""
+        number = host.address.split(".")[-1]
+        self.zones[self.reverse] = self.zones.get(self.reverse, "") + f"{number} PTR mx.{host.name}.test.\n"
+        self.zone(f"{host.name}.test", f"@ MX 10 mx\nmx A {host.address}")
 
     # ---- names ----
 

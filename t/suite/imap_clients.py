@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """The programs with which people read mail over IMAP, against the whole suite; and other programs on the same folders."""
-import glob
 import imaplib
 import json
 import mailbox
@@ -8,15 +7,14 @@ import os
 import pwd
 import random
 import re
-import shutil
 import subprocess
 import tempfile
 
 import suite
 from imapwire import Imap
+from peers import CACHE
 from suite import ROOT, Instance, Skip, need, run, until
 
-CACHE = "/var/cache/tayori-tests"
 LETTER = "From: Alice <alice@example.test>\r\nTo: bob@example.test\r\nSubject: {0}\r\nMessage-ID: <{0}@example.test>\r\nDate: Mon, 2 Nov 2026 10:00:00 +0900\r\n\r\nbody of {0}\r\n"
 
 

@@ -3,23 +3,19 @@
 #include "base/time.h"
 #include "log/log.h"
 
-/* "submission", not "2525" or "127.0.0.1:2525". */
-static bool is_word(struct str service)
+/* What readers of Postfix's logs know before "/smtpd": mail of a service that is called otherwise they do not count. */
+static const char *word_of(struct str service)
 {
-	for (size_t i = 0; i < service.n; i++)
-		if (!ascii_alnum(service.p[i]) && service.p[i] != '-' && service.p[i] != '_')
-			return false;
-	return service.n > 0 && ascii_alpha(service.p[0]);
+	if (str_eq(service, STR("submission")))
+		return "/submission";
+	return str_eq(service, STR("submissions")) || str_eq(service, STR("smtps")) ? "/smtps" : "";
 }
 
 static void add_program(struct buf *out, const struct line_facts *facts, const struct channel_peer *peer)
 {
-	struct str service = str_from(peer->service), daemon = str_from(peer->daemon);
-
 	buf_add(out, facts->syslog_name);
-	if (str_eq(daemon, STR("smtpd")) && is_word(service) && !str_eq(service, STR("smtp")) &&
-	    !str_eq(service, daemon))
-		buf_addf(out, "/%s", peer->service);
+	if (str_eq(str_from(peer->daemon), STR("smtpd")))
+		buf_add(out, str_from(word_of(str_from(peer->service))));
 	buf_addf(out, "/%s[%u]: ", peer->daemon, peer->pid);
 }
 

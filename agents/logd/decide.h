@@ -15,9 +15,9 @@ struct line_facts {
 };
 
 /*
- * Adds "Nov 22 05:52:29 host tayori/smtpd[123]: text\n". A service of smtpd other than "smtp" that is named by a word is
- * told as tayori/submission/smtpd. `text` comes from a daemon that may be taken over: it is cleaned (log_clean), and cut
- * at LINE_TEXT_MAX octets.
+ * Adds "Nov 22 05:52:29 host tayori/smtpd[123]: text\n". Of the services of smtpd, submission is
+ * told as tayori/submission/smtpd and submissions as tayori/smtps/smtpd, as Postfix does. `text` comes from a daemon that
+ * may be taken over: it is cleaned (log_clean), and cut at LINE_TEXT_MAX octets.
  */
 void line_add(struct buf *out, const struct line_facts *facts, const struct channel_peer *peer, struct str text);
 

@@ -23,7 +23,10 @@ static const struct {
 	{ "smtpd", "smtp", "", "tayori/smtpd[7]: " },
 	/* names */
 	{ "smtpd", "submission", "x", "tayori/submission/smtpd[7]: x" },
-	{ "smtpd", "submissions", "x", "tayori/submissions/smtpd[7]: x" },
+	{ "smtpd", "submissions", "x", "tayori/smtps/smtpd[7]: x" },
+	{ "smtpd", "smtps", "x", "tayori/smtps/smtpd[7]: x" },
+	{ "smtpd", "sendmail", "x", "tayori/smtpd[7]: x" },
+	{ "smtpd", "mx2", "x", "tayori/smtpd[7]: x" },
 	{ "smtpd", "2525", "x", "tayori/smtpd[7]: x" },
 	{ "smtpd", "127.0.0.1:2525", "x", "tayori/smtpd[7]: x" },
 	{ "smtpd", "localhost:2525", "x", "tayori/smtpd[7]: x" },

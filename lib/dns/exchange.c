@@ -186,13 +186,28 @@ static int by_preference(const void *pa, const void *pb)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
+static struct exchange_host *worst(struct exchange *x)
+{
+	struct exchange_host *found = &x->hosts[0];
+
+	for (size_t i = 1; i < x->n_hosts; i++)
+		if (by_preference(&x->hosts[i], found) > 0)
+			found = &x->hosts[i];
+	return found;
+}
+
+/* Of too many the best are kept, in whatever order they come. This host is before its equals: none of them may be asked. */
 static void add_host(struct exchange *x, struct str name, uint16_t preference)
 {
-	if (x->n_hosts == EXCHANGE_HOSTS_MAX)
+	struct exchange_host h = { .preference = preference, .order = same(name, x->rules.myhostname) ? 0 : (uint32_t)random_u64() };
+	bool full = x->n_hosts == EXCHANGE_HOSTS_MAX;
+	struct exchange_host *place = full ? worst(x) : &x->hosts[x->n_hosts];
+
+	if (full && by_preference(&h, place) >= 0)
 		return;
-	x->hosts[x->n_hosts++] = (struct exchange_host){ .name = arena_str(&x->arena, name),
-							  .preference = preference,
-							  .order = (uint32_t)random_u64() };
+	h.name = arena_str(&x->arena, name);
+	*place = h;
+	x->n_hosts += !full;
 }
 
 static bool is_null_mx(const struct dns_reply *r)

@@ -1,8 +1,8 @@
 /*
  * exchange - the hosts to which mail for a domain goes, in the order in which they are tried (RFC 5321, 5.1; RFC 7505).
  *
- * A search asks at most EXCHANGE_QUESTIONS_MAX questions and takes at most the time that it is given; what it has found
- * by then counts. Only an answer that says no for sure (no such name, null MX) is a reason to return mail.
+ * A search asks at most EXCHANGE_QUESTIONS_MAX questions about the EXCHANGE_HOSTS_MAX best hosts and takes at most the
+ * time that it is given; what it has found by then counts. Only an answer that says no for sure (no such name, null MX) is a reason to return mail.
  */
 #ifndef DNS_EXCHANGE_H
 #define DNS_EXCHANGE_H

@@ -168,6 +168,11 @@ static void answer_dns(struct bed *b, uint32_t serial, const struct dns_ask *q)
 	else if (q->type == 15 && str_eq(q->name, STR("two.test"))) {
 		strs_add(&raw, &a.records, str_of("\0\24b.test", 8));
 		strs_add(&raw, &a.records, str_of("\0\12dead.test", 11));
+	} else if (q->type == 15 && str_eq(q->name, STR("many.test"))) {
+		for (int i = 0; i < 50; i++) /* more than are looked at, and the only one of use is not among the first */
+			strs_add(&raw, &a.records, i == 40 ? str_of("\0\12b.test", 8) : str_of("\0\24none.test", 11));
+	} else if (q->type == 1 && str_eq(q->name, STR("none.test"))) {
+		a.result = DNS_NO_DATA;
 	} else if (q->type == 1 && str_eq(q->name, STR("dead.test")))
 		strs_add(&raw, &a.records, str_of("\177\0\0\3", 4)); /* nobody listens there */
 	else if (q->type == 1)
@@ -378,6 +383,7 @@ static const struct {
 	{ "broken.test", "4", "4.4.3", false }, { "a b", "4", "4.4.3", false },	   { "[1.2.3", "4", "4.4.3", false },
 	{ "gone.test", "5", "5.4.4", true },	{ "null.test", "5", "5.1.10", true }, { "[gone.test]", "5", "5.4.4", true },
 	{ "two.test", "2", "2.0.0", true },	{ "r.test", "2", "2.0.0", true },	   { "[r.test]", "2", "2.0.0", true },
+	{ "many.test", "2", "2.0.0", true },
 };
 
 START_TEST(next_hops)

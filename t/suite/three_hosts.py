@@ -86,6 +86,21 @@ def test_names():
         assert len(re.findall("status=bounced", a.log())) == 2
 
 
+def test_dns_over_tcp():
+    """More mail hosts than a datagram holds, and the best of them comes last."""
+    with Net() as net:
+        a, b = net.host("a"), net.host("b")
+        hosts = "".join(f"@ MX {i + 20} {'none' * 12}{i}\n" for i in range(60))
+        net.zone("b.test", f"{hosts}@ MX 10 zz\nzz A {b.address}")
+        said = net.ask(b"\1b\4test\0", 15)
+        assert said[2] & 2, "not cut"
+        assert net.tcp_questions() == 0
+        a.submit("x@b.test", "over TCP")
+        assert subjects(b) == ["over TCP"]
+        a.wait_log(r"relay=zz.b.test\[.*status=sent")
+        assert net.tcp_questions() > 0
+
+
 def test_backup_and_loops():
     with Net() as net:
         a, b, c = net.host("a"), net.host("b"), net.host("c", main="relay_domains = b.test")

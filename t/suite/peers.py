@@ -62,7 +62,9 @@ def bound(mounts, *command):
 
 
 class Peer:
-    """What the servers have in common. One that is told to relay for domains takes mail for them from everybody."""
+    """What the servers have in common. One that is told to relay for domains takes mail for them from everybody.
+
+    In their logs: taken, a message of alice's for two; gone, one of its own that x or y has; tls, how that went."""
     mounts, command, tls_server = {}, (), True
 
     def __init__(self, net, name, relay=(), more=""):
@@ -227,7 +229,7 @@ alias_database =
 
 
 class Postfix(Peer):
-    taken, gone, tls = r"from=<alice@example.test>, size=\d+, nrcpt=2 ", r"status=sent \(250 2.0.0", r"TLS connection established to mx.a.test"
+    taken, gone, tls = r"from=<alice@example.test>, size=\d+, nrcpt=2 ", r"to=<[xy]@a.test>, .*status=sent \(250 2.0.0", r"TLS connection established to mx.a.test"
     command = "/usr/sbin/postfix", "start-fg"
 
     def have(self):
@@ -293,7 +295,7 @@ begin retry
 
 
 class Exim(Peer):
-    taken, gone, tls = r"<= alice@example.test H=mx.a.test .* X=TLS1.3\S+ ", r"=> x@a.test .*C=\"250 2.0.0", r"=> x@a.test .*H=mx.a.test \S+ X=TLS1.3"
+    taken, gone, tls = r"<= alice@example.test H=mx.a.test .* X=TLS1.3\S+ ", r"[=-]> [xy]@a.test .*C=\"250 2.0.0", r"=> x@a.test .*H=mx.a.test \S+ X=TLS1.3"
 
     command = "/mnt/usr/sbin/exim4", "-bdf", "-q2s"
 
@@ -328,7 +330,7 @@ match from local for any action "out"
 class OpenSMTPD(Peer):
     """Debian 12's does not get through a handshake as a server: it keeps the key in a process of its own, which OpenSSL 3 no longer asks."""
     tls_server = False
-    taken, gone, tls = r"smtp message .* nrcpt=2 ", r'result="Ok" stat="250 2.0.0', r"mta tls ciphers=TLSv1.3"
+    taken, gone, tls = r"smtp message .* nrcpt=2 ", r'to=<[xy]@a.test> .*result="Ok" stat="250 2.0.0', r"mta tls ciphers=TLSv1.3"
     command = "/mnt/usr/sbin/smtpd", "-d"
 
     def have(self):

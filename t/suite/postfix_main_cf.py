@@ -117,13 +117,14 @@ def test_debian():
             f.write("post.test\n")
         told = h.check()
         assert re.search(r"0 errors, \d+ warnings", told), told
-        for name in "biff", "append_dot_mydomain", "readme_directory", "alias_database", "smtp_tls_CApath", "smtp_tls_session_cache_database", "mailbox_size_limit":
+        for name in "biff", "append_dot_mydomain", "readme_directory", "smtp_tls_CApath", "smtp_tls_session_cache_database", "mailbox_size_limit":
             h.wants(told, name, "not known to Tayori")
         h.wants(told, "compatibility_level", "taken as auth_system_users = yes")
         h.wants(told, "smtpd_tls_cert_file", "taken as tls_cert_file = /etc/ssl/certs/ssl-cert-snakeoil.pem")
         h.wants(told, "smtpd_tls_key_file", "taken as tls_key_file")
         h.wants(told, "alias_maps", f"read as texthash:{h.dir}/aliases")
-        for name in "smtpd_banner", "inet_protocols", "myhostname", "recipient_delimiter":
+        h.wants(told, "alias_database", f"read as texthash:{h.dir}/aliases")
+        for name in "smtpd_banner", "inet_protocols", "myhostname", "recipient_delimiter", "smtpd_relay_restrictions", "mynetworks":
             assert not re.search(rf": {name}: ", told), told
         homes = tempfile.mkdtemp(prefix="tayori-homes-")
         os.chmod(homes, 0o755)

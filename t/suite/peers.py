@@ -11,11 +11,12 @@ import glob
 import os
 import re
 import shutil
+import signal
 import smtplib
 import subprocess
+import sys
 import tempfile
 
-import suite
 from hosts import inside
 from suite import Skip, need, run, until
 
@@ -58,7 +59,7 @@ def with_users(d):
 
 def bound(mounts, *command):
     """The command line with other things at the paths that the dictionary names; only that command sees them."""
-    return ["sh", "-c", "".join(f"mount --bind {what} {at} && " for at, what in mounts.items()) + 'exec "$@"', "sh", *command]
+    return ["sh", "-c", "".join(f"mount --bind {what} {at} && " for at, what in mounts.items()) + '"$@"; exit $?', "sh", *command]
 
 
 class Peer:
@@ -67,10 +68,14 @@ class Peer:
     In their logs: taken, a message of alice's for two; gone, one of its own that x or y has; tls, how that went."""
     mounts, command, tls_server = {}, (), True
 
+    def have(self):
+        """Raises Skip when it is not to be had."""
+        raise NotImplementedError
+
     def __init__(self, net, name, relay=(), more=""):
         self.net, self.name, self.domain = net, name, f"{name}.test"
         self.relay, self.more, self.server = relay, more, None
-        self.binary = self.have()
+        self.have()
         self.ns, self.address = net.namespace(name)
 
     def __enter__(self):
@@ -86,11 +91,9 @@ class Peer:
         return self
 
     def __exit__(self, kind, *_):
-        if self.server:
-            self.server.kill()
-            self.server.wait(60)
+        self.stop()
         if kind:
-            print(f"---- the end of the log of {self.name} ----\n" + self.log()[-6000:])
+            sys.stderr.write(f"---- the end of the log of {self.name} ----\n" + self.log()[-6000:])
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def furnish(self):
@@ -109,8 +112,8 @@ class Peer:
         self.write("etc/resolv.conf", f"nameserver {self.net.dns}\n")
         self.write("etc/mailname", f"mx.{self.domain}\n")
         self.write("etc/hosts", f"127.0.0.1 localhost\n{self.address} mx.{self.domain}\n")
-        r = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN=mx.{self.domain}", "-addext",
-                f"subjectAltName=DNS:mx.{self.domain}", "-keyout", f"{d}/etc/tls/key", "-out", f"{d}/etc/tls/cert")
+        r = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-subj", f"/CN=mx.{self.domain}", "-addext", f"subjectAltName=DNS:mx.{self.domain}", "-keyout", f"{d}/etc/tls/key", "-out", f"{d}/etc/tls/cert")
         assert r.returncode == 0, r.stderr
 
     def write(self, path, text):
@@ -130,12 +133,22 @@ class Peer:
             os.chown(path, USERS[owner], -1)
 
     def start(self):
-        """A namespace of processes: when its first one is killed, none of them is left."""
+        """A namespace of processes, the first of which is a shell: when this script ends, or unshare is killed, that is killed, and with it
+        all of them. A server in its place would not be: who changes its user is no longer told of its parent's death."""
         command = bound({**self.mounts, "/etc": f"{self.dir}/etc", "/var": f"{self.dir}/var"}, *self.command)
+        alone = "unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"
         with inside(self.ns), open(f"{self.dir}/out", "ab") as out:
-            self.server = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", *command],
-                                           stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            self.server = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *alone, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         until(self.listens)
+
+    def stop(self):
+        """Kills the first process; unshare ends by itself when none of the others is left."""
+        if not self.server or self.server.poll() is not None:
+            return
+        with open(f"/proc/{self.server.pid}/task/{self.server.pid}/children") as f:
+            first = f.read().split()
+        os.kill(int(first[0]) if first else self.server.pid, signal.SIGKILL)
+        self.server.wait(60)
 
     def listens(self):
         assert self.server.poll() is None, "it ended: " + self.log()
@@ -296,13 +309,11 @@ begin retry
 
 class Exim(Peer):
     taken, gone, tls = r"<= alice@example.test H=mx.a.test .* X=TLS1.3\S+ ", r"[=-]> [xy]@a.test .*C=\"250 2.0.0", r"=> x@a.test .*H=mx.a.test \S+ X=TLS1.3"
-
     command = "/mnt/usr/sbin/exim4", "-bdf", "-q2s"
 
     def have(self):
-        binary = exim_binary()
+        exim_binary()
         self.mounts = {"/mnt": f"{CACHE}/exim4"}
-        return binary
 
     def furnish(self):
         super().furnish()
@@ -334,9 +345,8 @@ class OpenSMTPD(Peer):
     command = "/mnt/usr/sbin/smtpd", "-d"
 
     def have(self):
-        binary = unpacked("smtpd", "opensmtpd")
+        unpacked("smtpd", "opensmtpd")
         self.mounts = {"/mnt": f"{CACHE}/opensmtpd", "/usr/libexec": f"{CACHE}/opensmtpd/usr/libexec"}
-        return binary
 
     def furnish(self):
         super().furnish()

@@ -22,7 +22,7 @@ static struct check_answer next_answer(struct str *rest)
 	a.found = (enum check_found)((unsigned char)line.p[0] % 4);
 	a.value = str_skip(line, 1);
 	if (line.p[0] & 16)
-		a.verdict = reply_make(line.p[0] & 32 ? 554 : 451, line.p[0] & 32 ? 5 : 4, 7, 1, "%.*s", STR_ARG(a.value));
+		a.verdict = reply_make(line.p[0] & 32 ? 554 : 451, line.p[0] & 32 ? 5 : 4, 7, 1, "no: %.*s", STR_ARG(a.value));
 	a.records[0] = a.value;
 	a.n_records = 1;
 	return a;

@@ -109,7 +109,9 @@ static bool is_address(struct str text)
 	char plain[ADDR_OCTETS_MAX + 3];
 	struct str local, domain;
 
-	if (text.n > ADDR_OCTETS_MAX || !utf8_valid(text))
+	if (text.n == 0 || text.n > ADDR_OCTETS_MAX || !utf8_valid(text))
+		return false;
+	if (str_find(STR("|/:\\"), text.p[0]) >= 0) /* behind a backslash: it would be read as a command or a file later */
 		return false;
 	for (size_t i = 0; i < text.n; i++)
 		plain[i] = (unsigned char)text.p[i] < 0x80 ? text.p[i] : 'x';

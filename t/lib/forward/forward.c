@@ -76,6 +76,7 @@ static const struct {
 	{ "# ben\n,\n", 0600, "none", "" },
 	{ "\"|x", 0600, "none", "is no item" },
 	{ "a b\n", 0600, "none", "'a b' is no address" },
+	{ "\\|cat, \\/etc/x, ben\n", 0600, "ben", "is no address" },
 	{ "a@b@c, ben\n", 0600, "ben", "'a@b@c' is no address" },
 	{ ":include:@H/none, ben", 0600, "later", "No such file" },
 	{ ":include:@H/open, ben", 0600, "later", "may be written by others" },

@@ -1,0 +1,1 @@
+tayori_fuzz(forward NEEDS forward)

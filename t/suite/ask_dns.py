@@ -26,7 +26,7 @@ class Asker(Net):
         with open(f"{self.conf}/main.cf", "w") as f:
             f.write(f"{BASE}resolver_forward = {self.dns}\n{more}")
 
-    def ask(self, domain, status=0):
+    def where(self, domain, status=0):
         r = run("ip", "netns", "exec", self.dns_ns, f"{BUILD}/bin/tayori", "-c", self.conf, "dns", domain, "--json", timeout=120)
         assert r.returncode == status, r
         return json.loads(r.stdout)
@@ -49,7 +49,7 @@ def test_domains():
         net.zone("dead.test", "@ MX 10 gone.dead.test.")
         seen = set()
         for _ in range(200):  # among equals by chance: 200 times the same is no chance
-            answer = net.ask("equal.test")
+            answer = net.where("equal.test")
             assert [p for p, _ in rows(answer)] == [10, 10, 10, 20] and rows(answer)[-1] == (20, "c.equal.test"), answer
             seen.add(answer["order"][0]["host"])
             if len(seen) == 2:
@@ -63,25 +63,25 @@ def test_domains():
         told = net.show("equal.test")
         assert "MX 20  c.equal.test" in told and "PTR does not lead back" in told and "no PTR" in told and "\nfirst: " in told, told
 
-        answer = net.ask("null.test", status=68)
+        answer = net.where("null.test", status=68)
         assert answer["result"] == "takes no mail" and "nullMX" in answer["why"] and answer["order"] == answer["hosts"] == []
-        answer = net.ask("bare.test")
+        answer = net.where("bare.test")
         assert answer["implicit_mx"] and rows(answer) == [(0, "bare.test")] and "has no MX" in answer["order"][0]["why"], answer
-        answer = net.ask("other.bare.test")
+        answer = net.where("other.bare.test")
         assert answer["alias_of"] == "bare.test" and answer["order"][0]["address"] == "10.99.2.1", answer
-        answer = net.ask("nothing.bare.test", status=75)
+        answer = net.where("nothing.bare.test", status=75)
         assert answer["result"] == "later" and answer["order"] == [] and "no address" in answer["why"], answer
-        answer = net.ask("nobody.bare.test", status=68)
+        answer = net.where("nobody.bare.test", status=68)
         assert answer["result"] == "no such domain" and "not found" in answer["why"], answer
-        answer = net.ask("odd.test")
+        answer = net.where("odd.test")
         assert answer["hosts"][0]["alias_of"] == "real.odd.test" and answer["order"][0]["address"] == "10.99.2.4"
         assert "RFC 5321 forbids" in net.show("odd.test")
-        answer = net.ask("dead.test", status=75)
+        answer = net.where("dead.test", status=75)
         assert answer["result"] == "later" and rows(answer, "hosts") == [(10, "gone.dead.test")] and answer["order"] == []
         # this host is the best that is left: those behind it are never tried
-        answer = net.ask("ours.odd.test")
+        answer = net.where("ours.odd.test")
         assert answer["result"] == "this host" and "loops back to myself" in answer["why"] and answer["order"] == []
-        answer = net.ask("self.odd.test")
+        answer = net.where("self.odd.test")
         assert answer["result"] == "this host" and len(answer["hosts"]) == 3 and answer["order"] == []
 
 
@@ -89,17 +89,17 @@ def test_server_in_trouble():
     """SERVFAIL and silence are no answer: mail would wait."""
     with Asker() as net:
         net.zone("equal.test", "@ MX 10 a\na A 10.99.2.1")
-        answer = net.ask("equal.test")
+        answer = net.where("equal.test")
         assert answer["result"] == "ok"
         os.remove(f"{net.dir}/equal.test.zone")
         net.stop_dns()
         net.zones["equal.test"] = "syntax error here"  # such a zone is served as SERVFAIL
         net.serve()
-        answer = net.ask("equal.test", status=75)
+        answer = net.where("equal.test", status=75)
         assert answer["result"] == "later" and answer["hosts"] == answer["order"] == [], answer
         net.stop_dns()
         net.configure("smtp_dns_time_limit = 1s\n")
-        answer = net.ask("equal.test", status=75)
+        answer = net.where("equal.test", status=75)
         assert answer["result"] == "later" and "no answer" in answer["why"], answer
 
 
@@ -107,16 +107,16 @@ def test_other_routes():
     with Asker() as net:
         net.zone("equal.test", "@ MX 10 a\na A 10.99.2.1")
         net.configure("relayhost = [smart.test]:587\n")
-        answer = net.ask("equal.test")
+        answer = net.where("equal.test")
         assert answer["route"] == {"parameter": "relayhost", "next_hop": "[smart.test]:587"} and answer["result"] == "ok"
         with open(f"{net.dir}/transport", "w") as f:
             f.write(".test smtp:[parent.test]\nequal.test smtp:[own.test]:26\n")
         net.configure(f"relayhost = [smart.test]:587\ntransport_maps = texthash:{net.dir}/transport\n")
-        assert net.ask("equal.test")["route"] == {"parameter": "transport_maps", "next_hop": "smtp:[own.test]:26"}
-        assert net.ask("x.equal.test", status=68)["route"]["next_hop"] == "smtp:[parent.test]"
+        assert net.where("equal.test")["route"] == {"parameter": "transport_maps", "next_hop": "smtp:[own.test]:26"}
+        assert net.where("x.equal.test", status=68)["route"]["next_hop"] == "smtp:[parent.test]"
         assert "But mail for it goes to smtp:[own.test]:26, says transport_maps." in net.show("equal.test")
         net.configure("transport_maps = texthash:/nonexistent/table\n")
-        assert "route" not in net.ask("equal.test")
+        assert "route" not in net.where("equal.test")
 
 
 def test_wrong_calls():

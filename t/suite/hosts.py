@@ -100,16 +100,20 @@ class Net:
         self.bridge, self.server = self.tag + "br", None
 
     def __enter__(self):
-        ip("netns", "add", self.bridge)
-        self.names.append(self.bridge)
-        ip("-n", self.bridge, "link", "add", "br0", "type", "bridge")
-        ip("-n", self.bridge, "link", "set", "br0", "up")
-        self.dns_ns, self.dns = self.namespace("dns")
-        self.serve()
+        try:
+            ip("netns", "add", self.bridge)
+            self.names.append(self.bridge)
+            ip("-n", self.bridge, "link", "add", "br0", "type", "bridge")
+            ip("-n", self.bridge, "link", "set", "br0", "up")
+            self.dns_ns, self.dns = self.namespace("dns")
+            self.serve()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *how):
-        self.stack.__exit__(*how)
+        self.stack.__exit__(*(how or (None, None, None)))
         self.stop_dns()
         for name in self.names:
             subprocess.run(["ip", "netns", "delete", name], capture_output=True)
@@ -187,5 +191,5 @@ class Net:
     def stop_dns(self):
         if self.server:
             self.server.terminate()
-            self.server.wait(20)
+            self.server.wait(60)
             self.server = None
